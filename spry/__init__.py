@@ -1,0 +1,3 @@
+"""spry: runbooks in Markdown that run."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The command line: options, one api call, an exit code."""

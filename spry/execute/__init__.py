@@ -1,0 +1,1 @@
+"""Processes: how an attempt becomes one, and how it ends."""
