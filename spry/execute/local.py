@@ -1,0 +1,301 @@
+"""Attempts as processes of this machine: one thread, one loop over pipes, ends of processes, signals and deadlines.
+
+How an attempt ends: its process ends; what is in its pipes is read, for at most half a second if somebody still holds
+them; whoever is left of its group is killed (after `stop`: once the grace is over); and when nobody is, it is told.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import select
+import signal
+import time
+
+from spry.execute.process import NEVER, SHORT, Launcher, Running, explain
+from spry.execute.protocol import Exited, Output, Signalled
+from spry.execute.signals import Ear
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spry.execute.process import Status
+    from spry.execute.protocol import Attempt, Notice
+    from spry.execute.question import Question
+
+CHUNK = 65536  # the most that is read from one pipe in one turn
+LAST = 1 << 20  # the most that a pipe can hold without privileges: read at once when it is cut off
+DRAIN = 0.5
+GONE = 1.0  # how long the killed may take to die before they are left to their fate
+TICK = 0.05  # how often the end of a process is looked for where nothing tells of it
+TRIES, PAUSE = 20, 0.1  # starts that the machine refuses while nothing runs whose end could help
+
+
+class LocalExecutor:
+    """Runs up to `jobs` attempts at a time as processes; with `pidfds` off, SIGCHLD tells of their ends.
+
+    In the main thread it takes over INT, TERM, HUP and QUIT until it is closed.
+    """
+
+    __slots__ = (
+        "_blind", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_notices", "_poll", "_questions", "_running",
+        "_serial", "_tries", "_unit", "_watched",
+    )  # fmt: skip
+
+    def __init__(self, jobs: int, *, pidfds: bool = True) -> None:
+        self._jobs = jobs
+        self._launcher = Launcher(pidfds=pidfds)
+        self._ear = Ear(children=not self._launcher.pidfds)
+        self._poll: select.epoll | select.poll = select.epoll() if hasattr(select, "epoll") else select.poll()
+        self._unit = 1 if hasattr(select, "epoll") else 1000
+        self._poll.register(self._ear.fd, select.POLLIN)
+        self._watched: dict[int, Callable[[], None]] = {}
+        self._running: dict[str, Running] = {}
+        self._blind: list[Running] = []  # those without a descriptor for their end
+        self._questions: dict[str, Question] = {}
+        self._delayed: list[Attempt] = []
+        self._tries = 0
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._serial = 0
+        self._notices: list[Notice] = []
+
+    def free(self) -> int:
+        """How many more attempts may be started now."""
+        return self._jobs - len(self._running) - len(self._delayed) - len(self._questions)
+
+    def start(self, attempt: Attempt) -> None:
+        """Begin an attempt; whatever goes wrong with it is told by `wait` as `Exited`."""
+        if attempt.question:
+            self._ask(attempt)
+        elif self._delayed or not self._launch(attempt):
+            self._delayed.append(attempt)
+            if len(self._delayed) == 1:
+                self._after(PAUSE, self._try_again)
+
+    def stop(self, task: str, *, grace: float) -> None:
+        """TERM to the whole group of a task, KILL `grace` seconds later; 0, also as a second thought, kills at once."""
+        running = self._running.get(task)
+        if running is None:
+            self._withdraw(task)
+            return
+        process, now = running.process, time.monotonic()
+        kill_at = now + max(grace, 0.0)
+        running.kill_at = min(running.kill_at or kill_at, kill_at)
+        if grace <= 0:
+            process.signal(signal.SIGKILL)
+            return
+        process.signal(signal.SIGTERM)
+        process.signal(signal.SIGCONT)  # who is stopped cannot obey
+        self._after(grace, lambda: self._kill(running))
+
+    def wait(self, timeout: float | None) -> Sequence[Notice]:
+        """Block up to `timeout` seconds (None: until something happens) and tell what happened, in order."""
+        until = NEVER if timeout is None else time.monotonic() + timeout
+        while True:
+            self._turn(0.0 if self._notices else until)
+            if self._notices or time.monotonic() >= until:
+                told, self._notices = self._notices, []
+                return told
+
+    def close(self) -> None:
+        """Kill whatever still runs and give back every resource."""
+        for running in self._running.values():
+            running.process.signal(signal.SIGKILL)
+        deadline = time.monotonic() + GONE
+        for running in self._running.values():
+            if running.status is None:
+                running.process.reap()
+            while not running.process.gone() and time.monotonic() < deadline:
+                time.sleep(0.001)
+            running.process.close()
+        for question in self._questions.values():
+            os.close(question.fd)
+        if isinstance(self._poll, select.epoll):
+            self._poll.close()
+        self._launcher.close()
+        self._ear.close()
+
+    def _launch(self, attempt: Attempt) -> bool:
+        """Start a process, or tell why not; False if the machine is short of something and may not be so later."""
+        try:
+            process = self._launcher.launch(attempt)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in SHORT and self._tries < TRIES:
+                return False
+            self._notices.append(Exited(attempt.task, None, error=explain(error, attempt)))
+            return True
+        running = self._running[attempt.task] = Running(attempt.task, process)
+        self._watch(process.pipes[1], lambda: self._read(running, 1))
+        self._watch(process.pipes[2], lambda: self._read(running, 2))
+        if process.pidfd >= 0:
+            self._watch(process.pidfd, lambda: self._ended(running))
+        else:
+            self._blind.append(running)
+        return True
+
+    def _try_again(self) -> None:
+        """Start what could not be started; with nothing running a bounded number of times."""
+        self._tries = 0 if self._running else self._tries + 1
+        self._start_delayed()
+        if self._delayed:
+            self._after(PAUSE, self._try_again)
+
+    def _start_delayed(self) -> None:
+        while self._delayed and self._launch(self._delayed[0]):
+            del self._delayed[0]
+            self._tries = 0
+
+    def _withdraw(self, task: str) -> None:
+        """Stop what has no process: a question, or an attempt that could not be started so far."""
+        question = self._questions.pop(task, None)
+        delayed = [attempt for attempt in self._delayed if attempt.task == task]
+        if question is not None:
+            self._forget(question.fd)
+        for attempt in delayed:
+            self._delayed.remove(attempt)
+        if question or delayed:
+            self._notices.append(Exited(task, None, signal.SIGTERM.value))
+
+    def _ask(self, attempt: Attempt) -> None:
+        from spry.execute.question import Question  # noqa: PLC0415 - only where somebody is asked
+
+        try:
+            question = Question(attempt.question)
+        except OSError as error:
+            self._notices.append(Exited(attempt.task, None, error=f"no terminal to ask on: {error.strerror}"))
+            return
+        self._questions[attempt.task] = question
+        self._watch(question.fd, lambda: self._answered(attempt.task, question))
+
+    def _answered(self, task: str, question: Question) -> None:
+        answer = question.answer()
+        if answer is None:
+            return
+        del self._questions[task]
+        self._forget(question.fd)
+        self._notices.append(Exited(task, 0 if answer else 1))
+
+    def _watch(self, descriptor: int, act: Callable[[], None]) -> None:
+        self._watched[descriptor] = act
+        self._poll.register(descriptor, select.POLLIN)
+
+    def _forget(self, descriptor: int) -> None:
+        del self._watched[descriptor]
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
+
+    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+        self._serial += 1
+        heapq.heappush(self._due, (time.monotonic() + seconds, self._serial, act))
+
+    def _turn(self, until: float) -> None:
+        """Sleep until something happens or the time is up, and see to it: signals first, whatever else is waiting."""
+        ready = [descriptor for descriptor, _ in self._poll.poll(self._pause(until))]
+        if self._ear.fd in ready:
+            self._notices.extend(map(Signalled, self._ear.heard()))
+        for descriptor in ready:
+            act = self._watched.get(descriptor)
+            if act is not None:
+                act()
+        if self._blind:
+            for running in [running for running in self._blind if running.process.ended()]:
+                self._ended(running)
+        while self._due and self._due[0][0] <= time.monotonic():
+            heapq.heappop(self._due)[2]()
+
+    def _pause(self, until: float) -> float | None:
+        """How long to sleep, in the unit of the poll; None for ever."""
+        if self._due:
+            until = min(until, self._due[0][0])
+        if until == NEVER and not self._blind:
+            return None
+        pause = max(until - time.monotonic(), 0.0)
+        if self._blind and (self._launcher.pidfds or self._ear.deaf):
+            pause = min(pause, TICK)
+        return None if pause == NEVER else pause * self._unit
+
+    def _read(self, running: Running, stream: int) -> None:
+        """Some output came, or the end of a pipe."""
+        self._take(running, stream)
+        if not running.process.pipes:
+            self._drained(running)
+
+    def _take(self, running: Running, stream: int) -> int:
+        """Read up to 64 KiB: how much it was, 0 if there is nothing to read for now, or ever again."""
+        pipes = running.process.pipes
+        try:
+            data = os.read(pipes[stream], CHUNK)
+        except BlockingIOError:
+            return 0
+        if data:
+            self._notices.append(Output(running.task, stream, data))
+        else:
+            self._forget(pipes.pop(stream))
+        return len(data)
+
+    def _drain(self, running: Running, most: int) -> None:
+        """Read what is in the pipes of an ended process, up to `most` bytes from each."""
+        for stream in tuple(running.process.pipes):
+            left = most
+            while left > 0 and (size := self._take(running, stream)):
+                left -= size
+
+    def _ended(self, running: Running) -> None:
+        """The process of an attempt has ended; others may still hold its pipes, or sit in its group."""
+        process = running.process
+        if process.pidfd >= 0:
+            self._forget(process.pidfd)
+            process.pidfd = -1
+        else:
+            self._blind.remove(running)
+        running.drain_until = time.monotonic() + DRAIN
+        self._drain(running, CHUNK)
+        if process.pipes:
+            self._after(DRAIN, lambda: self._drained(running))
+        else:
+            self._drained(running)
+
+    def _drained(self, running: Running) -> None:
+        """Nothing more is to be read for, if its process has ended too."""
+        if running.drain_until != NEVER and running.status is None:
+            self._settle(running)
+
+    def _settle(self, running: Running) -> None:
+        """See to it that nobody of a group is left, and tell so.
+
+        The group is killed before its leader is reaped, as its number is surely its own until then. One that was asked
+        to stop keeps its grace: then it is killed only right after it was seen alive.
+        """
+        process, now = running.process, time.monotonic()
+        if running.status is None:
+            self._kill(running)
+            running.status = process.reap()
+        if process.gone() or now >= running.give_up:
+            if running.give_up == NEVER:
+                process.signal(signal.SIGKILL)  # a look around can miss who was born meanwhile
+            self._over(running, running.status)
+            return
+        self._kill(running)
+        running.pause = min(running.pause * 2, TICK)
+        self._after(running.pause, lambda: self._settle(running))
+
+    def _kill(self, running: Running) -> None:
+        """Kill a group if its time has come."""
+        now = time.monotonic()
+        if now < running.kill_at or self._running.get(running.task) is not running:
+            return
+        running.process.signal(signal.SIGKILL)
+        if running.drain_until != NEVER:
+            running.give_up = min(running.give_up, now + GONE)
+
+    def _over(self, running: Running, status: Status) -> None:
+        """Nothing is left of an attempt."""
+        self._drain(running, LAST)
+        for descriptor in running.process.pipes.values():
+            self._forget(descriptor)
+        running.process.pipes.clear()
+        del self._running[running.task]
+        self._notices.append(Exited(running.task, status.code, status.signal))
+        if self._delayed:
+            self._after(0.0, self._start_delayed)  # once the descriptors of this turn are dealt with

@@ -1,0 +1,278 @@
+"""One process and its group: how it starts, how it is signalled, and how it is known to be gone.
+
+A process starts as the leader of its own session with default signals, an empty mask, /dev/null as stdin, a pipe each
+for stdout and stderr, and no other descriptor.
+"""
+
+from __future__ import annotations
+
+import _thread
+import errno
+import os
+import signal
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spry.execute.protocol import Attempt
+
+# Every signal whose default can be restored: the C library keeps 32 and 33, and nobody can change the two others.
+DEFAULTS = [number for number in range(1, signal.NSIG) if number not in (32, 33, signal.SIGKILL, signal.SIGSTOP)]
+NEVER = float("inf")
+# The machine is short of something that another process may give back.
+SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+REASONS = {
+    errno.ENOENT: "it does not exist",
+    errno.ENOTDIR: "it does not exist",
+    errno.EACCES: "it is not executable",
+    errno.ENOEXEC: "it is no program that this machine can run",
+    errno.E2BIG: "script, arguments and environment together are larger than the system passes on",
+}
+
+
+class Status(NamedTuple):
+    """How a process ended: by exit code or by signal."""
+
+    code: int | None
+    signal: int | None
+
+
+class Process:
+    """The leader of a process group, with the ends of its pipes that are ours: `pipes` by stream (1, 2).
+
+    `pidfd` is readable once the leader has ended, and -1 where there is none. Until `reap` the leader's number, which
+    is also its group's, cannot be given to another process.
+    """
+
+    __slots__ = ("_status", "pid", "pidfd", "pipes")
+
+    def __init__(self, pid: int, pidfd: int, pipes: dict[int, int]) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.pipes = pipes
+        self._status: int | None = None
+
+    def ended(self) -> bool:
+        """Whether the leader has ended; it is left to be reaped, except where Python has no `waitid` (macOS)."""
+        if hasattr(os, "waitid"):
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        self._status = status if pid else None
+        return bool(pid)
+
+    def signal(self, number: int) -> bool:
+        """Send a signal to whoever is left of the group; False if nobody is."""
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # somebody is left, all of them with other rights than ours, or (macOS) dead
+            return True
+        return True
+
+    def reap(self) -> Status:
+        """Take leave of the leader, waiting for its end if need be."""
+        if self._status is None:
+            self._status = os.waitpid(self.pid, 0)[1]
+        code = os.waitstatus_to_exitcode(self._status)
+        return Status(None, -code) if code < 0 else Status(code, None)
+
+    def gone(self) -> bool:
+        """Whether nobody alive is left of the group once its leader is reaped."""
+        if not self.signal(0):
+            return True
+        try:
+            while os.waitpid(-self.pid, os.WNOHANG)[0]:  # orphans come to us where we are init or a subreaper
+                pass
+        except ChildProcessError:
+            pass
+        return not self.signal(0) or not has_living(self.pid)
+
+    def close(self) -> None:
+        """Give back every descriptor."""
+        for descriptor in (*self.pipes.values(), self.pidfd):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.pipes.clear()
+        self.pidfd = -1
+
+
+class Running:
+    """An attempt with a process.
+
+    `kill_at` is when politeness ends (0: there is none), `drain_until` is known once the process has ended, `give_up`
+    once its group was killed; `pause` is the time to the next look whether somebody is left.
+    """
+
+    __slots__ = ("drain_until", "give_up", "kill_at", "pause", "process", "status", "task")
+
+    def __init__(self, task: str, process: Process) -> None:
+        self.task = task
+        self.process = process
+        self.kill_at = 0.0
+        self.drain_until = NEVER
+        self.give_up = NEVER
+        self.pause = 0.001
+        self.status: Status | None = None
+
+
+class Launcher:
+    """Starts processes, and holds /dev/null open for them.
+
+    Descriptors that were passed on to us are kept from tasks: from here on they close when a program starts.
+    """
+
+    __slots__ = ("_null", "pidfds")
+
+    def __init__(self, *, pidfds: bool = True) -> None:
+        while (null := os.open(os.devnull, os.O_RDWR)) < 3:  # 0, 1, 2 are taken, even if our caller closed them
+            pass
+        self._null = null
+        self.pidfds = pidfds and has_pidfds()
+        keep_descriptors()
+
+    def launch(self, attempt: Attempt) -> Process:
+        """Start the process of an attempt; raises OSError or ValueError, with nothing left behind."""
+        out, out_end = os.pipe()
+        try:
+            err, err_end = os.pipe()
+        except OSError:
+            _close(out, out_end)
+            raise
+        try:
+            pid = self._spawn(attempt, out_end, err_end)
+        except (OSError, ValueError):
+            _close(out, err)
+            raise
+        finally:
+            _close(out_end, err_end)
+        os.set_blocking(out, False)
+        os.set_blocking(err, False)
+        return Process(pid, self._pidfd(pid), {1: out, 2: err})
+
+    def _spawn(self, attempt: Attempt, out: int, err: int) -> int:
+        """The process's number. The folder is ours for a moment where no other thread can notice: that is fastest."""
+        if attempt.cwd == _current():
+            return self._spawn_here(attempt, out, err)
+        if _thread._count():  # noqa: SLF001 - `threading`, which says the same, is slow to import
+            return self._spawn_there(attempt, out, err)
+        here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
+        try:
+            os.chdir(attempt.cwd)
+            return self._spawn_here(attempt, out, err)
+        finally:
+            os.fchdir(here)
+            os.close(here)
+
+    def _spawn_here(self, attempt: Attempt, out: int, err: int) -> int:
+        return os.posix_spawn(
+            attempt.argv[0],
+            tuple(attempt.argv),
+            attempt.env,
+            file_actions=(
+                (os.POSIX_SPAWN_DUP2, self._null, 0),
+                (os.POSIX_SPAWN_DUP2, out, 1),
+                (os.POSIX_SPAWN_DUP2, err, 2),
+            ),
+            setsid=True,
+            setsigmask=(),
+            setsigdef=DEFAULTS,
+        )
+
+    def _spawn_there(self, attempt: Attempt, out: int, err: int) -> int:
+        import subprocess  # noqa: PLC0415 - only next to other threads, and it costs as much as ten tasks
+
+        mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        try:
+            process = subprocess.Popen(
+                attempt.argv,
+                env=attempt.env,
+                cwd=attempt.cwd,
+                stdin=self._null,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        process.returncode = 0  # it is ours to reap, and no concern of Popen any more
+        return process.pid
+
+    def _pidfd(self, pid: int) -> int:
+        try:
+            return os.pidfd_open(pid) if self.pidfds else -1
+        except OSError:  # out of descriptors, now that it runs: its end will be looked for
+            return -1
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        os.close(self._null)
+
+
+def _current() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
+
+
+def has_living(group: int) -> bool:
+    """Whether anybody of a process group is more than a zombie: an init may take its time to reap those."""
+    try:
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    except FileNotFoundError:
+        return True
+    return any(_lives_in(process, group) for process in processes)
+
+
+def _lives_in(process: str, group: int) -> bool:
+    try:
+        with open(f"/proc/{process}/stat", "rb", buffering=0) as stat:
+            state, _, its_group, _ = stat.read().rpartition(b") ")[2].split(b" ", 3)
+    except OSError:
+        return False
+    return int(its_group) == group and state not in (b"Z", b"X")
+
+
+def has_pidfds() -> bool:
+    """Whether this system can tell the end of a process through a descriptor."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def keep_descriptors() -> None:
+    """Mark every descriptor above stderr to close when a program starts, those we inherited included."""
+    for name in os.listdir("/dev/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:
+                continue  # the listing's own
+
+
+def explain(error: OSError | ValueError, attempt: Attempt) -> str:
+    """Why a process could not be started, as a sentence."""
+    program = attempt.argv[0] if attempt.argv else ""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EACCES) and not os.access(attempt.cwd, os.X_OK):
+        return f"cannot start in {attempt.cwd}: the folder {_state(attempt.cwd)}"
+    if number == errno.ENOENT and os.path.exists(program):
+        return f"cannot start {program}: the program that its first line names does not exist"
+    if number is None:
+        return f"cannot start {program}: {error}"
+    why = REASONS.get(number, os.strerror(number))
+    return f"cannot start {program}: {why} ({errno.errorcode.get(number, number)})"
+
+
+def _state(folder: str) -> str:
+    if not os.path.exists(folder):
+        return "does not exist"
+    return "cannot be entered" if os.path.isdir(folder) else "is a file"
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,73 @@
+"""The five verbs every executor has, and the words it speaks with the engine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Attempt(NamedTuple):
+    """One try of one task, ready to start: everything resolved, nothing left to decide.
+
+    `argv[0]` is the absolute path of a program; `env` is complete; `cwd` is absolute. A non-empty `question` makes
+    this a confirmation: nothing is started, the question is put on the terminal, and the answer is its exit code
+    (0 yes, 1 no).
+    """
+
+    task: str
+    number: int
+    argv: Sequence[str]
+    env: Mapping[bytes, bytes]
+    cwd: str
+    question: str = ""
+
+
+class Output(NamedTuple):
+    """Bytes of a task, in order within a stream; `stream` is 1 (stdout) or 2 (stderr)."""
+
+    task: str
+    stream: int
+    data: bytes
+
+
+class Exited(NamedTuple):
+    """An attempt is over and nothing of it is alive; all its `Output` came before.
+
+    Exactly one of `code` and `signal` is set, unless the process could not be started: then `error` says why.
+    """
+
+    task: str
+    code: int | None
+    signal: int | None = None
+    error: str = ""
+
+
+class Signalled(NamedTuple):
+    """spry itself received a signal (INT, TERM, HUP, QUIT)."""
+
+    number: int
+
+
+Notice = Output | Exited | Signalled
+
+
+class Executor(Protocol):
+    """Runs attempts somewhere; knows nothing of graphs, retries or outcomes."""
+
+    def free(self) -> int:
+        """How many more attempts may be started now."""
+
+    def start(self, attempt: Attempt) -> None:
+        """Begin an attempt; whatever goes wrong with it is told by `wait` as `Exited`."""
+
+    def wait(self, timeout: float | None) -> Sequence[Notice]:
+        """Block up to `timeout` seconds (None: until something happens) and tell what happened, in order."""
+
+    def stop(self, task: str, *, grace: float) -> None:
+        """End the running attempt of a task: politely, then, `grace` seconds later, for good; 0 kills at once."""
+
+    def close(self) -> None:
+        """Kill whatever still runs and give back every resource."""
