@@ -1,0 +1,167 @@
+"""From a step to an attempt that can start, and from what it leaves to values that its dependents use."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from spry.core.model import Settings
+from spry.engine.environments import Environments
+from spry.engine.leavings import Leavings
+from spry.errors import HostError
+from spry.execute.command import ScriptFolder, command
+from spry.execute.interpreter import resolve
+from spry.execute.protocol import Attempt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from spry.core.events import TaskFinished
+    from spry.core.model import Plan, Step, Task
+    from spry.execute.interpreter import Interpreter
+
+
+class Situation(NamedTuple):
+    """What surrounds a run: the caller's environment and folder, and what the command line gave.
+
+    `params` are values by task and parameter, `words` the `"$@"` of a task by its name; `scratch` is a
+    private folder of this run for small files, there from the start; `warn` tells people what no event can.
+    """
+
+    run: str
+    environ: Mapping[bytes, bytes]
+    folder: str
+    scratch: str
+    env: Mapping[str, str] = {}
+    params: Mapping[str, Mapping[str, str]] = {}
+    words: Mapping[str, tuple[str, ...]] = {}
+    warn: Callable[[str], None] = print
+
+
+class Attempts:
+    """Makes attempts out of the steps of one plan, and keeps what they leave."""
+
+    def __init__(self, plan: Plan, situation: Situation) -> None:
+        self.plan, self.situation = plan, situation
+        self.warn = situation.warn
+        self.scripts = ScriptFolder()
+        self.interpreters: dict[str, Interpreter] = {}
+        self.folders: dict[tuple[str, str, str | None], str] = {}
+        self.left = Leavings(plan, situation.scratch)
+        self.environments = Environments(plan, situation.environ, situation.params, situation.env)
+
+    def check(self) -> None:
+        """Find programs, folders and files before anything starts; HostError or UsageError names what is missing.
+
+        A folder, a file, or a program that the task names itself may yet be made by a dependency.
+        """
+        for step in self.plan.steps.values():
+            task = step.task
+            explicit = task.interpreter is not None or task.body.startswith("#!")
+            if not task.needs_process or (step.deps and (explicit or task.env_files)):
+                continue
+            self.interpreters[task.name] = self.interpreter(step)
+            if not step.deps and not os.path.isdir(self.folder(task)):
+                place = f"{task.path}:{task.line}"
+                message = f'task "{task.name}" ({place}): its working folder does not exist: {self.folder(task)}'
+                raise HostError(message, "make the folder, or correct --cwd or spry.cwd")
+
+    def prepare(self, step: Step, number: int) -> Attempt | None:
+        """The attempt that runs a step, or None if it needs no process; SpryError if it cannot start."""
+        task = step.task
+        self.left.begin(task, number)
+        if not task.needs_process:
+            if task.is_env:
+                self._lend(step)
+            return None
+        body, values = self.rendered(step)
+        env = self.environments.of(step, {**self.told(step, number), **values})
+        interpreter = self.interpreters.get(task.name) or self.interpreter(step)
+        words, cwd = self.situation.words.get(task.name, ()), self.folder(task)
+        made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts)
+        return Attempt(task.name, number, made.argv, env, made.cwd)
+
+    def _lend(self, step: Step) -> None:
+        """An env cell is not executed: its text is its output, and its variables are lent to its dependents."""
+        body, _ = self.rendered(step)
+        self.environments.lend(step.task, body)
+        self.left.took(step.task.name, os.fsencode(body))
+
+    def interpreter(self, step: Step) -> Interpreter:
+        """The program that runs a task, looked up on the task's own PATH; HostError if it is not there."""
+        task = step.task
+        path = os.fsdecode(self.environments.path(step))
+        return resolve(task, self.settings(task), path=path, cwd=self.folder(task))
+
+    def folder(self, task: Task) -> str:
+        """The working folder of a task: its `--cwd` or `spry.cwd` from the runbook's folder on, absolute."""
+        key = task.path, task.folder, task.cwd
+        if key not in self.folders:
+            path = os.path.join(task.folder, self.settings(task).cwd or "", task.cwd or "")
+            self.folders[key] = os.path.normpath(path)
+        return self.folders[key]
+
+    def settings(self, task: Task) -> Settings:
+        """The front matter of the file a task stands in."""
+        return self.plan.settings.get(task.path) or Settings()
+
+    def rendered(self, step: Step) -> tuple[str, Mapping[str, str]]:
+        """The script of a task, and the variables that carry its values; RenderError for a key without one."""
+        task = step.task
+        if not task.expressions:
+            return task.body, {}
+        from spry.core.program import shell_of  # noqa: PLC0415 - few tasks interpolate
+        from spry.core.template import render  # noqa: PLC0415 - as above
+
+        uses_env = any(expression.kind == "env" for expression in task.expressions)
+        variables = self.environments.of(step, self.told(step, 1)) if uses_env else {}
+        values: dict[tuple[str, str], str] = {}
+        for expression in task.expressions:
+            value = self._value(expression.kind, expression.key, step, variables)
+            if value is not None:
+                values[expression.kind, expression.key] = value
+        return render(task, values, shell_of(task, self.settings(task)))
+
+    def _value(self, kind: str, key: str, step: Step, variables: Mapping[bytes, bytes]) -> str | None:
+        if kind == "env":
+            value = variables.get(os.fsencode(key))
+            return None if value is None else os.fsdecode(value)
+        if kind == "param":
+            return self.situation.params.get(step.task.name, {}).get(key)
+        return self.left.value(key, step)
+
+    def told(self, step: Step, number: int) -> dict[str, str]:
+        """The variables that tell a task about its run."""
+        task = step.task
+        stdin = task.path.startswith("<")
+        return {
+            "SPRY": "1",
+            "SPRY_RUN_ID": self.situation.run,
+            "SPRY_TASK": task.name,
+            "SPRY_ATTEMPT": str(number),
+            "SPRY_FILE": task.path if stdin else os.path.join(task.folder, os.path.basename(task.path)),
+            "SPRY_DIR": task.folder,
+            "SPRY_CALLER_DIR": self.situation.folder,
+            "SPRY_OUTPUT": self.left.output_file(task.name),
+            "SPRY_UPSTREAM": self.left.upstream_file(step),
+        }
+
+    def took(self, name: str, data: bytes) -> None:
+        """Some stdout of a running attempt."""
+        self.left.took(name, data)
+
+    def keep(self, step: Step) -> str:
+        """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
+        return self.left.keep(step.task, self.folder(step.task))
+
+    def finished(self, event: TaskFinished) -> None:
+        """A task has its outcome: its dependents may ask for it."""
+        self.left.finished(event)
+
+    def close(self) -> None:
+        """Remove everything of this run that is not for keeping, or say what stays."""
+        self.scripts.close()
+        fault = self.left.close()
+        if fault:
+            self.warn(fault)

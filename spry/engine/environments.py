@@ -1,0 +1,111 @@
+"""The environment of each attempt: files are read here, the layers are laid in `core.environment`."""
+
+from __future__ import annotations
+
+import os
+
+from spry.core import environment
+from spry.core.model import Settings
+from spry.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spry.core.environment import Assignment
+    from spry.core.model import Plan, Step, Task
+
+
+class Environments:
+    """The environments of one plan's tasks; what tasks of one runbook share is computed once.
+
+    `params` are values by task and parameter, `command_line` the `--env` of the command line.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        caller: Mapping[bytes, bytes],
+        params: Mapping[str, Mapping[str, str]],
+        command_line: Mapping[str, str],
+    ) -> None:
+        self.plan, self.caller, self.params = plan, caller, params
+        self.command_line = tuple(command_line.items())
+        self.shared: dict[tuple[str, str], dict[bytes, bytes]] = {}
+        self.lent: dict[str, Sequence[Assignment]] = {}
+        places = {name: (step.task.path, step.task.line) for name, step in plan.steps.items() if step.task.is_env}
+        self.cells = sorted(places, key=places.__getitem__)
+
+    def of(self, step: Step, own: Mapping[str, str]) -> dict[bytes, bytes]:
+        """The whole environment of a task; `own` are the variables that win over everything.
+
+        Raises UsageError for a file that cannot be read, or that has wrong lines.
+        """
+        task = step.task
+        values = self.params.get(task.name)
+        return environment.compose(
+            self._shared(task),
+            cells=[self._lent(name) for name in self.cells if name in step.deps] if self.cells else (),
+            files=[self._file(task, name) for name in task.env_files],
+            env=task.env,
+            parameters={one.variable: values[one.name] for one in task.params if one.name in values}
+            if values
+            else None,
+            command_line=self.command_line,
+            own=own,
+        )
+
+    def path(self, step: Step) -> bytes:
+        """The PATH a task will have; the whole environment is only laid where some layer of its own may set it."""
+        task = step.task
+        names = {name for name, _ in (*task.env, *self.command_line)} | {one.variable for one in task.params}
+        if task.env_files or "PATH" in names or any(name in step.deps for name in self.cells):
+            return self.of(step, {}).get(b"PATH", b"")
+        return self._shared(task).get(b"PATH", b"")
+
+    def lend(self, task: Task, body: str) -> None:
+        """An env cell is done: its text, with its values, is what its dependents have in their environment."""
+        self.lent[task.name] = _assignments(body, task)
+
+    def _lent(self, name: str) -> Sequence[Assignment]:
+        if name not in self.lent:
+            self.lend(self.plan.steps[name].task, self.plan.steps[name].task.body)
+        return self.lent[name]
+
+    def _shared(self, task: Task) -> dict[bytes, bytes]:
+        key = (task.path, task.folder)
+        if key not in self.shared:
+            settings = self.plan.settings.get(task.path) or Settings()
+            files = [self._file(task, name) for name in settings.env_files]
+            self.shared[key] = environment.base(self.caller, files=files, settings=settings.env)
+        return self.shared[key]
+
+    def _file(self, task: Task, name: str) -> Sequence[Assignment]:
+        """The assignments of an environment file, relative to the runbook's folder."""
+        path = os.path.join(task.folder, name)
+        try:
+            with open(path, encoding="utf-8") as stream:
+                text = stream.read()
+        except OSError as error:
+            place = f"{task.path}:{task.line}"
+            message = f'task "{task.name}" ({place}): environment file {name}: {(error.strerror or "").lower()}'
+            raise UsageError(message, "correct --env-file or spry.env_file, or make the file") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{name}: not UTF-8", "save the environment file as UTF-8 text") from None
+        return _parsed(text, os.path.relpath(path), task)
+
+
+def _assignments(body: str, task: Task) -> Sequence[Assignment]:
+    return _parsed(body, task.path, task)
+
+
+def _parsed(text: str, path: str, task: Task) -> Sequence[Assignment]:
+    from spry.core.dotenv import parse  # noqa: PLC0415 - few runbooks have env cells or files
+    from spry.core.passage import Passage  # noqa: PLC0415 - as above
+    from spry.core.source import source  # noqa: PLC0415 - as above
+
+    found = parse(Passage(text, source(text, path, task.folder)))
+    if found.problems:
+        problem = found.problems[0]
+        raise UsageError(f"{problem.place}: {problem.message}", problem.hint)
+    return found.assignments

@@ -1,0 +1,268 @@
+"""The one loop in which decisions meet the world. Every run goes through here."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from spry.core.events import (
+    ConfirmationAsked,
+    Reason,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskOutput,
+    TaskStarted,
+)
+from spry.core.result import Ending, counts, exit_code, fold
+from spry.core.schedule import Schedule
+from spry.errors import HostError, SpryError
+from spry.execute.protocol import Attempt, Exited, Output, Signalled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from spry.core.events import Event
+    from spry.core.model import Plan
+    from spry.core.result import RunResult
+    from spry.engine.attempts import Attempts
+    from spry.execute.protocol import Executor, Notice
+
+    Listener = Callable[[Event], None]
+
+LONGEST_WAIT = 3600.0  # seconds; an instant years away is more than poll() can count
+STREAMS = {1: "stdout", 2: "stderr"}
+
+
+class Options(NamedTuple):
+    """How a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL."""
+
+    jobs: int = 1
+    fail_fast: bool = False
+    timeout: float | None = None
+    yes: bool = False
+    grace: float = 5.0
+
+
+DEFAULTS = Options()
+
+
+class Clock(NamedTuple):
+    """Where time comes from: `now` never goes back, and `epoch` added to it is the time of day."""
+
+    now: Callable[[], float] = time.monotonic
+    epoch: float = 0.0
+
+
+def run(
+    plan: Plan,
+    run_id: str,
+    executor: Executor,
+    attempts: Attempts,
+    listeners: Sequence[Listener] = (),
+    options: Options = DEFAULTS,
+    *,
+    clock: Clock | None = None,
+    durations: Mapping[str, float] | None = None,
+) -> RunResult:
+    """Run every step of a plan to an outcome, telling the listeners each fact in order.
+
+    A listener that fails is told no more, and the run ends with exit code 3: what people saw was not the whole.
+    """
+    clock = clock or Clock(time.monotonic, time.time() - time.monotonic())
+    return _Loop(plan, run_id, executor, attempts, listeners, options, clock, durations or {}).run()
+
+
+class _Loop:
+    """One run under way."""
+
+    __slots__ = (
+        "attempts", "beats", "clock", "events", "executor", "host_error", "listeners", "numbers", "options", "plan",
+        "run_id", "schedule", "signal", "started",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        plan: Plan,
+        run_id: str,
+        executor: Executor,
+        attempts: Attempts,
+        listeners: Sequence[Listener],
+        options: Options,
+        clock: Clock,
+        durations: Mapping[str, float],
+    ) -> None:
+        self.plan, self.run_id, self.executor, self.attempts = plan, run_id, executor, attempts
+        self.listeners, self.options, self.clock = list(listeners), options, clock
+        self.beats = [listener for listener in listeners if hasattr(listener, "beat")]
+        self.started = clock.now()
+        self.schedule = Schedule(
+            plan,
+            run_id,
+            fail_fast=options.fail_fast,
+            deadline=None if options.timeout is None else self.started + options.timeout,
+            durations=durations,
+            epoch=clock.epoch,
+            ask=not options.yes,
+        )
+        self.events: list[Event] = []
+        self.numbers: dict[str, int] = {}
+        self.signal: int | None = None
+        self.host_error = False
+
+    def run(self) -> RunResult:
+        """Turn until every task has its outcome."""
+        schedule, now = self.schedule, self.clock.now
+        self.tell([RunStarted(self.at(), self.run_id, tuple(self.plan.steps), self.options.jobs)])
+        while not schedule.done:
+            self.tell(schedule.tick(now()))
+            self.stop()
+            self.begin()
+            if schedule.done:
+                break
+            for notice in self.executor.wait(self.patience()):
+                self.heed(notice)
+            for listener in self.beats:
+                self.guarded(listener, lambda listener=listener: listener.beat(now()))  # type: ignore[misc] # bound now
+        return self.finish()
+
+    def at(self) -> float:
+        """The time of day."""
+        return self.clock.now() + self.clock.epoch
+
+    def patience(self) -> float:
+        """How long to wait for a notice: until the schedule or a listener has something to do."""
+        wake = self.schedule.wake()
+        pauses = [listener.refresh for listener in self.beats if listener.refresh]  # type: ignore[attr-defined] # has one
+        if wake is not None:
+            pauses.append(max(wake - self.clock.now(), 0.0))
+        return float(min((*pauses, LONGEST_WAIT)))
+
+    def stop(self) -> None:
+        for stop in self.schedule.stops():
+            self.executor.stop(stop.task, grace=0.0 if stop.kill else self.options.grace)
+
+    def begin(self) -> None:
+        """Start whatever is ready while there is room; what needs no process is over at once."""
+        while begun := self.schedule.take(self.executor.free(), self.clock.now()):
+            for event in begun:
+                self.tell([event])
+                if isinstance(event, ConfirmationAsked):
+                    self.executor.start(Attempt(event.task, 0, (), {}, "", event.text))
+                else:
+                    self.start(event)
+
+    def start(self, event: TaskStarted) -> None:
+        step = self.plan.steps[event.task]
+        self.numbers[event.task] = event.attempt
+        try:
+            attempt = self.attempts.prepare(step, event.attempt)
+        except SpryError as error:
+            message = f"{error.message}; {error.hint}" if error.hint else error.message
+            by_host = isinstance(error, HostError)
+            self.host_error = self.host_error or by_host
+            reason = Reason.HANDLER if by_host else Reason.ARTIFACTS
+            self.conclude(event.task, Ending(None, reason=reason, message=message, final=True))
+            return
+        if attempt is None:
+            self.conclude(event.task, None)
+        else:
+            self.executor.start(attempt)
+
+    def heed(self, notice: Notice) -> None:
+        if isinstance(notice, Output):
+            self.write(notice)
+        elif isinstance(notice, Signalled):
+            self.interrupt(notice.number)
+        elif self.numbers.get(notice.task) is None:
+            self.answered(notice)
+        else:
+            self.exited(notice)
+
+    def write(self, notice: Output) -> None:
+        if notice.stream == 1:
+            self.attempts.took(notice.task, notice.data)
+        number = self.numbers[notice.task]
+        self.tell([TaskOutput(self.at(), self.run_id, notice.task, number, STREAMS[notice.stream], notice.data)])
+
+    def interrupt(self, number: int) -> None:
+        """The first signal stops politely and lets clean-up tasks run; the second kills."""
+        again = self.signal is not None
+        self.signal = self.signal or number
+        act = self.schedule.kill if again else self.schedule.cancel
+        self.tell(act(self.clock.now()))
+
+    def answered(self, notice: Exited) -> None:
+        """A question has its answer: a yes starts the task, unless it was cancelled meanwhile."""
+        now = self.clock.now()
+        if notice.error:
+            self.host_error = True
+            ending = Ending(None, reason=Reason.HANDLER, message=notice.error, final=True)
+            self.follow(self.schedule.ended(notice.task, ending, now))
+            return
+        answer = self.schedule.confirmed if notice.code == 0 else self.schedule.declined
+        events = answer(notice.task, now)
+        self.follow(events)
+        for event in events:
+            if isinstance(event, TaskStarted):
+                self.start(event)
+
+    def exited(self, notice: Exited) -> None:
+        if notice.error:
+            self.host_error = True
+            self.conclude(notice.task, Ending(None, reason=Reason.HANDLER, message=notice.error, final=True))
+        else:
+            self.conclude(notice.task, Ending(notice.code, notice.signal))
+
+    def conclude(self, task: str, ending: Ending | None) -> None:
+        """An attempt is over (None: it needed no process): keep what it leaves if it succeeded, tell what follows."""
+        if ending is None or self.schedule.is_success(task, ending):
+            fault = self.keep(task)
+            if fault:
+                ending = Ending(ending.exit_code if ending else None, reason=Reason.ARTIFACTS, message=fault)
+        self.numbers.pop(task, None)
+        now = self.clock.now()
+        self.follow(self.schedule.succeeded(task, now) if ending is None else self.schedule.ended(task, ending, now))
+
+    def keep(self, task: str) -> str:
+        """Keep what a task leaves; what is wrong with that, or nothing."""
+        try:
+            return self.attempts.keep(self.plan.steps[task])
+        except HostError as error:
+            self.host_error = True
+            return error.message
+
+    def follow(self, events: Sequence[Event]) -> None:
+        """Tell what follows from an ending; dependents may ask for the results from here on."""
+        for event in events:
+            if isinstance(event, TaskFinished):
+                self.attempts.finished(event)
+        self.tell(events)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if not isinstance(event, TaskOutput):
+                self.events.append(event)
+            for listener in self.listeners:
+                self.guarded(listener, lambda listener=listener, event=event: listener(event))  # type: ignore[misc] # bound now
+
+    def guarded(self, listener: Listener, act: Callable[[], None]) -> None:
+        """A listener cannot fail a run: one that raises is told no more, and the exit code says so."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self.host_error = True
+            self.listeners = [other for other in self.listeners if other is not listener]
+            self.beats = [other for other in self.beats if other is not listener]
+            self.attempts.warn(f"{type(listener).__name__} failed and is told no more: {error!r}")
+
+    def finish(self) -> RunResult:
+        result = fold(self.events)
+        finished = result.finished.values()
+        code = exit_code(
+            finished, signal=self.signal, host_error=self.host_error, timed_out_run=self.schedule.timed_out
+        )
+        duration = self.clock.now() - self.started
+        self.tell([RunFinished(self.at(), self.run_id, code == 0, counts(finished), duration, code)])
+        return fold(self.events)
