@@ -1,0 +1,5 @@
+"""`python -m spry`."""
+
+from spry.cli.main import main
+
+main()

@@ -1,0 +1,105 @@
+"""A plan, carried out here and now: everything is checked before anything starts."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from spry.api.wishes import bind, refuse, unanswerable
+from spry.engine.attempts import Attempts, Situation
+from spry.engine.loop import Options, run
+from spry.errors import HostError, UsageError
+from spry.execute.local import LocalExecutor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spry.api.wishes import Wishes
+    from spry.core.model import Plan
+    from spry.core.result import RunResult
+    from spry.engine.loop import Listener
+
+GRACE = 5.0
+
+
+def run_plan(
+    plan: Plan,
+    asked: Wishes,
+    listeners: Sequence[Listener],
+    *,
+    warn: Callable[[str], None],
+    has_terminal: Callable[[], bool],
+) -> RunResult:
+    """Run a plan on this machine and wait for it.
+
+    Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
+    HostError (a missing program or folder) before anything has started.
+    """
+    refuse(plan)
+    bound = bind(plan, asked.params)
+    if bound.faults:
+        raise UsageError("; ".join(bound.faults), "spry show NAME lists the parameters of a task")
+    if not asked.yes:
+        unanswerable(plan, has_terminal)
+    run_id = str(time.time_ns())
+    scratch = _scratch(run_id)
+    situation = Situation(run_id, os.environb, os.getcwd(), scratch, asked.env, bound.values, asked.words, warn)
+    attempts = Attempts(plan, situation)
+    try:
+        attempts.check()
+        options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan))
+        executor = LocalExecutor(options.jobs)
+        try:
+            return run(plan, run_id, executor, attempts, listeners, options)
+        finally:
+            executor.close()
+    finally:
+        attempts.close()
+
+
+def _scratch(run_id: str) -> str:
+    """A private folder for one run; HostError where none can be made."""
+    name = f"spry-{run_id}-{os.getpid()}"
+    for parent in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):  # noqa: S108 - in memory, ten times as fast
+        try:
+            if parent:
+                os.mkdir(os.path.join(parent, name), 0o700)
+                return os.path.join(parent, name)
+        except OSError:
+            continue
+    path = os.path.join(os.environ.get("TMPDIR") or "/tmp", name)  # noqa: S108 - POSIX names it
+    try:
+        os.mkdir(path, 0o700)
+    except OSError as error:
+        raise HostError(
+            f"no scratch folder for the run: {path}: {error.strerror}", "set TMPDIR to a folder with room"
+        ) from None
+    return path
+
+
+def jobs_of(plan: Plan, asked: Wishes) -> int:
+    """How many tasks may run at once: the command line, the first runbook that says so, or the cores we may use."""
+    written = [settings.jobs for settings in plan.settings.values() if settings.jobs]
+    return asked.jobs or (written[0] if written else cores())
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def grace_of(plan: Plan) -> float:
+    """Seconds between TERM and KILL: `SPRY_GRACE`, the first runbook that says so, or 5."""
+    text = os.environ.get("SPRY_GRACE")
+    if text:
+        from spry.core.values import duration
+
+        seconds = 0.0 if text == "0" else duration(text)
+        if isinstance(seconds, str):
+            raise UsageError(f"SPRY_GRACE: {seconds}", "set it to a number of seconds")
+        return seconds
+    written = [settings.grace for settings in plan.settings.values() if settings.grace is not None]
+    return written[0] if written else GRACE

@@ -1,0 +1,189 @@
+"""What a run was asked for, checked before anything starts."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from spry.core.model import HANDLED
+from spry.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from spry.core.model import Parameter, Plan, Settings, Task
+
+# Flags that are read and checked, and whose effect this version does not have: a task with one is refused, because
+# running it without would silently do something else.
+WITHOUT_EFFECT = {
+    "limit": "limits",
+    "interactive": "interactive",
+    "inputs": "inputs",
+    "outputs": "outputs",
+    "save": "saves",
+    "restore": "restore",
+    "isolated": "isolated",
+    "inbox": "inbox",
+    "outbox": "outbox",
+    "reserved": "reserved",
+}
+
+
+class Wishes(NamedTuple):
+    """What the command line asks of a run: seconds, numbers and mappings instead of text."""
+
+    jobs: int | None = None
+    fail_fast: bool = False
+    timeout: float | None = None
+    yes: bool = False
+    env: Mapping[str, str] = {}
+    params: Mapping[str, str] = {}
+    words: Mapping[str, tuple[str, ...]] = {}
+
+
+def wishes(request: Any) -> Wishes:
+    """The options of a running command, typed; UsageError for values that are none."""
+    if request.words is not None and len(request.names) != 1:
+        raise UsageError("words after -- are for one task, and need its name", "spry task NAME -- WORDS")
+    return Wishes(
+        _jobs(request.jobs),
+        request.fail_fast,
+        _timeout(request.timeout),
+        request.yes,
+        environments(request.env),
+        assignments(request.param, "--param"),
+        {request.names[0]: request.words} if request.words else {},
+    )
+
+
+def _jobs(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from spry.core.values import whole
+
+    count = whole(text)
+    if not count:
+        raise UsageError(f'--jobs: expected a whole number from 1 on, not "{text}"', "leave it out to use every core")
+    return count
+
+
+def _timeout(text: str | None) -> float | None:
+    if text is None:
+        return None
+    from spry.core.values import duration
+
+    seconds = duration(text)
+    if isinstance(seconds, str):
+        raise UsageError(f"--timeout: {seconds}", "write 90, 30s, 5m or 1h30m")
+    return seconds
+
+
+class Bound(NamedTuple):
+    """The parameters of a plan: values by task and name, and what is missing or wrong, in words."""
+
+    values: Mapping[str, Mapping[str, str]]
+    faults: tuple[str, ...]
+
+
+def assignments(pairs: Sequence[str], option: str) -> dict[str, str]:
+    """`K=V` options as a mapping; the last of a name wins. UsageError for anything that is no `K=V`."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {pair}: expected NAME=VALUE", f'write {option} "NAME=VALUE"')
+        found[name] = value
+    return found
+
+
+def environments(pairs: Sequence[str]) -> dict[str, str]:
+    """`--env K=V` options as a mapping; UsageError where the name cannot be one of a variable."""
+    if not pairs:
+        return {}
+    from spry.core.values import environment
+
+    for pair in pairs:
+        answer = environment(pair)
+        if isinstance(answer, str):
+            raise UsageError(f"--env {pair}: {answer}", 'write --env "NAME=VALUE"')
+    return assignments(pairs, "--env")
+
+
+def bind(plan: Plan, given: Mapping[str, str]) -> Bound:
+    """Give every parameter of the plan its value: from the command line, else its default.
+
+    What no task of the plan declares, what is missing and what has the wrong type comes back as faults.
+    """
+    values: dict[str, dict[str, str]] = {}
+    faults: dict[str, None] = {}
+    declared: set[str] = set()
+    for name, step in plan.steps.items():
+        for parameter in step.task.params:
+            declared.add(parameter.name)
+            value = given.get(parameter.name, parameter.default)
+            fault = _missing(parameter, step.task) if value is None else _wrong(parameter, value)
+            if fault:
+                faults[fault] = None
+            else:
+                values.setdefault(name, {})[parameter.name] = str(value)
+    for name in given:
+        if name not in declared:
+            from spry.core.text import did_you_mean
+
+            hint = did_you_mean(name, declared)
+            faults[f'no selected task declares the parameter "{name}"{f" ({hint})" if hint else ""}'] = None
+    return Bound(values, tuple(faults))
+
+
+def _missing(parameter: Parameter, task: Task) -> str:
+    return f'task "{task.name}" needs a value for "{parameter.name}": --param {parameter.name}=VALUE'
+
+
+def _wrong(parameter: Parameter, value: str) -> str:
+    from spry.core.values import check
+
+    fault = check(parameter, value)
+    return f'parameter "{parameter.name}": {fault}' if fault else ""
+
+
+def refuse(plan: Plan) -> None:
+    """Stop a run that would not do what its runbook says; UsageError names task, flag and place."""
+    for path, settings in plan.settings.items():
+        for key, inert in _inert(settings):
+            if inert:
+                raise UsageError(f"{path}: this version cannot honour spry.{key}", "take it out of the front matter")
+    for step in plan.steps.values():
+        task = step.task
+        place = f"{task.path}:{task.line}:{task.column}"
+        for name, field in WITHOUT_EFFECT.items():
+            if getattr(task, field):
+                hint = f"run it with --skip {task.name}, or remove --{name}"
+                raise UsageError(f'{place}: this version cannot run --{name} (task "{task.name}")', hint)
+        if task.language in HANDLED:
+            raise UsageError(
+                f'{place}: this version cannot run {task.language} cells (task "{task.name}")',
+                f"run it with --skip {task.name}",
+            )
+        if any(parameter.type == "secret" for parameter in task.params):
+            raise UsageError(
+                f'{place}: this version cannot keep the secret parameters of task "{task.name}"',
+                "give the value by the environment instead",
+            )
+
+
+def _inert(settings: Settings) -> tuple[tuple[str, bool], ...]:
+    """Keys of the front matter whose effect this version does not have, and whether they ask for one."""
+    return (
+        ("secrets", bool(settings.secrets)),
+        ("env_mode", settings.env_mode in {"uv", "venv"}),
+        ("defaults.stream", settings.stream is False),
+    )
+
+
+def unanswerable(plan: Plan, has_terminal: Callable[[], bool]) -> None:
+    """Stop a run whose questions nobody can answer; UsageError names the tasks that ask."""
+    asking = [name for name, step in plan.steps.items() if step.task.confirm is not None]
+    if asking and not has_terminal():
+        from spry.core.text import listing
+
+        raise UsageError(f"{listing(asking)}: --confirm asks on a terminal, and there is none", "answer with --yes")

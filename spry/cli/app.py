@@ -1,0 +1,242 @@
+"""The whole command line in click: help, errors, completion, and every command that `quick` leaves to it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from spry import __version__
+from spry.cli import options
+from spry.cli.options import Option, Request, is_runbook
+from spry.core.text import closest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from click.shell_completion import CompletionItem
+
+ABOUT = """Runbooks in Markdown that run.
+
+Without a command, the tasks of the nearest runbook are listed.
+
+\b
+  spry                          list the tasks
+  spry task deploy              run deploy and everything it needs
+  spry task deploy --dry-run    show what would run, with every script
+  spry runbook docs/release.md  run all tasks of a runbook
+"""
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def read(argv: Sequence[str]) -> int:
+    """Read a command line with click and carry it out; the exit code."""
+    try:
+        asked = request(argv)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.Abort:
+        return 130
+    if not isinstance(asked, Request):
+        return 0
+    from spry.cli.commands import carry_out
+
+    return carry_out(asked)
+
+
+def request(argv: Sequence[str]) -> Request | None:
+    """What a command line asks for, or None where click has answered already (`--help`, `completion`)."""
+    words = None
+    if "--" in argv:
+        at = list(argv).index("--")
+        words, argv = tuple(argv[at + 1 :]), argv[:at]
+    if argv and is_runbook(argv[0]):
+        argv = ["ls", *argv]
+    asked = commands.main(list(argv), prog_name="spry", standalone_mode=False, obj=words)
+    return asked if isinstance(asked, Request) else None
+
+
+class Commands(click.Group):
+    """The commands by name, with the nearest one when the name is wrong; options alone mean `ls`."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name or an alias."""
+        return super().get_command(ctx, options.ALIASES.get(cmd_name, cmd_name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or an error that names the nearest one and how tasks are run."""
+        if args and self.get_command(ctx, args[0]) is None:
+            near = closest(args[0], self.commands)
+            hint = f' Did you mean "{near}"?' if near else f" To run a task: spry task {args[0]}"
+            raise click.UsageError(f'No such command "{args[0]}".{hint}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+class TaskName(click.ParamType[str]):
+    """A task's name, completed from the nearest runbook with descriptions."""
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's
+        """The tasks that begin like this."""
+        from spry.cli.completion import names
+
+        return names(ctx.params.get("files") or (), incomplete)
+
+
+@click.group(cls=Commands, help=ABOUT, invoke_without_command=True, context_settings=SETTINGS)
+@click.version_option(__version__, "-V", "--version", message="spry %(version)s")
+@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help=options.FILE.help)
+@click.option("-C", "--chdir", metavar="DIR", help=options.CHDIR.help)
+@click.pass_context
+def commands(ctx: click.Context, files: tuple[str, ...], chdir: str | None) -> Request | None:
+    """Without a command the tasks are listed; see ABOUT."""
+    ctx.meta["spry.files"], ctx.meta["spry.chdir"] = files, chdir
+    if ctx.invoked_subcommand is None:
+        return Request("ls", files=files, chdir=chdir)
+    return None
+
+
+def _option(option: Option) -> Callable[[Any], Any]:
+    spellings = [name for name in (option.short, option.long) if name]
+    if not option.metavar:
+        return click.option(*spellings, option.field, is_flag=True, help=option.help)
+    kind = click.Choice(option.choices) if option.choices else None
+    metavar = None if option.choices else option.metavar
+    return click.option(*spellings, option.field, metavar=metavar, multiple=option.many, type=kind, help=option.help)
+
+
+def _command(name: str, table: Sequence[Option], text: str, *, argument: str = "NAME", required: bool = False) -> None:
+    """Make a command from the option table; its arguments are names, and files where they end in .md."""
+
+    def body(arguments: tuple[str, ...], **values: Any) -> Request:
+        ctx = click.get_current_context()
+        outer: tuple[str, ...] = ctx.meta["spry.files"]
+        if values["chdir"] is None:
+            values["chdir"] = ctx.meta["spry.chdir"]
+        names = arguments if name == "check" else tuple(word for word in arguments if not is_runbook(word))
+        files = () if name == "check" else tuple(word for word in arguments if is_runbook(word))
+        given = outer + (values.pop("files", None) or ())
+        return Request(name, names, given + files, ctx.obj, **values)
+
+    command: Any = body
+    for option in reversed(table):
+        command = _option(option)(command)
+    kind = click.Path() if argument == "PATH" else TaskName()
+    command = click.argument("arguments", nargs=-1, required=required, metavar=f"[{argument}]...", type=kind)(command)
+    commands.command(name, help=text)(command)
+
+
+_command(
+    "task",
+    options.RUNNING,
+    """Run tasks, and everything they depend on.
+
+    \b
+      spry task deploy
+      spry task build test docs/release.md -j 4
+      spry task deploy --param region=eu -- --verbose
+    """,
+    argument="NAME|FILE.md",
+    required=True,
+)
+_command(
+    "runbook",
+    options.RUNNING + options.NARROWING,
+    """Run every task of the default graph, or those you narrow it to.
+
+    \b
+      spry runbook docs/release.md
+      spry runbook --graph nightly --skip slow-report
+    """,
+    argument="FILE.md",
+)
+_command(
+    "run",
+    options.RUNNING + options.NARROWING,
+    """Run tasks by name; without a name, the whole runbook.
+
+    \b
+      spry run
+      spry run build test
+    """,
+    argument="NAME|FILE.md",
+)
+_command(
+    "ls",
+    options.LISTING,
+    """List the tasks: name, description, dependencies, graph, place.
+
+    \b
+      spry ls docs/release.md --json
+    """,
+    argument="FILE.md",
+)
+_command(
+    "show",
+    options.PLACES,
+    """Show everything that is known of a task, and its exact script.
+
+    \b
+      spry show deploy
+    """,
+    required=True,
+)
+_command(
+    "check",
+    (
+        *options.PLACES,
+        Option(
+            "format", "--format", "", "FORMAT", choices=("text", "json", "github", "sarif"), help="Form of the report."
+        ),
+    ),
+    """Check runbooks and run nothing: files, folders (searched for Markdown), or globs.
+
+    \b
+      spry check
+      spry check docs/ --format github
+    """,
+    argument="PATH",
+)
+_command(
+    "dag",
+    (
+        *options.PLACES,
+        *options.NARROWING,
+        Option(
+            "format",
+            "--format",
+            "",
+            "FORMAT",
+            choices=("ascii", "mermaid", "dot", "json", "svg"),
+            help="Kind of picture.",
+        ),
+    ),
+    """Draw the graph of tasks.
+
+    \b
+      spry dag deploy
+      spry dag --format svg > graph.svg
+    """,
+    argument="NAME|FILE.md",
+)
+
+
+@commands.command(
+    "completion",
+    help="""Print the script that completes commands, options and task names.
+
+    \b
+      eval "$(spry completion bash)"
+    """,
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def _completion(shell: str) -> None:
+    from spry.cli.completion import script
+
+    sys.stdout.write(script(shell, commands))

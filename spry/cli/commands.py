@@ -1,0 +1,64 @@
+"""From a request to its command: which module does what."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from spry.errors import INTERNAL, SpryError, UsageError
+from spry.view.screen import Screen, standard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spry.cli.options import Request
+
+
+def carry_out(request: Request) -> int:
+    """Do what was asked for and say what went wrong with it; the exit code."""
+    screen = standard(no_color=request.no_color)
+    try:
+        code = _command(request, screen)
+    except SpryError as error:
+        code = explained(error, screen)
+    screen.close()
+    if screen.error is not None:
+        _complain(screen.error)
+        return code or INTERNAL
+    return code
+
+
+def _command(request: Request, screen: Screen) -> int:
+    if request.chdir is not None:
+        try:
+            os.chdir(request.chdir)
+        except OSError as error:
+            raise UsageError(f"{request.chdir}: {(error.strerror or '').lower()}", "name a folder with -C") from None
+    if request.command in {"task", "runbook", "run"}:
+        from spry.cli.run import run
+
+        return run(request, screen)
+    from spry.cli import look
+
+    return look.COMMANDS[request.command](request, screen)
+
+
+def explained(error: SpryError, screen: Screen) -> int:
+    """Say what went wrong, for people, on stderr; the exit code it asks for."""
+    from spry.view.problems import explain
+
+    size = screen.size("stderr")
+    text = explain(error, columns=size.columns if size else 0, colour=screen.colours["stderr"])
+    screen.begin("stderr")
+    screen.show(text, "stderr")
+    return error.exit_code
+
+
+def _complain(error: OSError) -> None:
+    """Output that could not be written may be the part that mattered; say so if stderr still works."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"spry: output could not be written: {error.strerror}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,113 @@
+"""The options of the commands: one table, read by click for help and errors and by `quick` for speed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from spry.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Option(NamedTuple):
+    """One option: `field` of `Request`, spellings, and the word for its value (none for a switch)."""
+
+    field: str
+    long: str
+    short: str = ""
+    metavar: str = ""
+    many: bool = False
+    choices: tuple[str, ...] = ()
+    help: str = ""
+
+
+class Request(NamedTuple):
+    """What a command line asks for, whoever read it. `words` stand after `--`."""
+
+    command: str
+    names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    words: tuple[str, ...] | None = None
+    chdir: str | None = None
+    dry_run: bool = False
+    show_dag: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    jobs: str | None = None
+    fail_fast: bool = False
+    timeout: str | None = None
+    env: tuple[str, ...] = ()
+    param: tuple[str, ...] = ()
+    yes: bool = False
+    output: str | None = None
+    json: bool = False
+    no_color: bool = False
+    graph: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    from_: str | None = None
+    until: str | None = None
+    format: str | None = None
+
+
+MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
+
+FILE = Option("files", "--file", "-f", "FILE", many=True, help="A runbook: a file, a folder, a glob, or - for stdin.")
+CHDIR = Option("chdir", "--chdir", "-C", "DIR", help="Go to this folder first.")
+NO_COLOR = Option("no_color", "--no-color", help="No colours, whatever the terminal can do.")
+JSON = Option("json", "--json", help="Print JSON instead of text.")
+PLACES = (FILE, CHDIR, NO_COLOR)
+
+RUNNING = (
+    *PLACES,
+    Option("dry_run", "--dry-run", "-n", help="Show the whole plan with every script; run and write nothing."),
+    Option("show_dag", "--show-dag", help="Draw the selected tasks and run nothing."),
+    Option("verbose", "--verbose", "-v", help="Show order, dependencies, timings and full error details."),
+    Option("quiet", "--quiet", "-q", help="Show failures only; the same as --output quiet."),
+    Option("jobs", "--jobs", "-j", "N", help="Run up to N tasks at once (default: the cores this process may use)."),
+    Option("fail_fast", "--fail-fast", help="After the first failure start nothing new and stop what runs."),
+    Option("timeout", "--timeout", "", "DUR", help="End the whole run after this time: 90, 30s, 5m, 1h30m."),
+    Option("env", "--env", "", "K=V", many=True, help="Set an environment variable for every task."),
+    Option("param", "--param", "", "K=V", many=True, help="Give a parameter that a task declares with --arg."),
+    Option("yes", "--yes", "-y", help="Answer every question of --confirm with yes."),
+    Option("output", "--output", "", "MODE", choices=MODES, help="How to show output: " + ", ".join(MODES) + "."),
+    Option("json", "--json", help="Print events as JSON, one a line (with --dry-run: the plan)."),
+    Option("skip", "--skip", "", "TASK", many=True, help="Leave this task out; it counts as done."),
+    Option("from_", "--from", "", "TASK", help="Start at this task: it, its dependents and what those need."),
+    Option("until", "--until", "", "TASK", help="Stop at this task: it and its dependencies."),
+)
+NARROWING = (
+    Option("graph", "--graph", "-G", "NAME", many=True, help="Run the tasks of this graph instead of the default one."),
+    Option("tag", "--tag", "", "NAME", many=True, help="Run the tasks with this tag."),
+)
+LISTING = (*PLACES, JSON)
+
+# The commands that are run most, which `quick` reads without click.
+QUICK: Mapping[str, tuple[Option, ...]] = {
+    "task": RUNNING,
+    "runbook": RUNNING + NARROWING,
+    "run": RUNNING + NARROWING,
+    "ls": LISTING,
+    "tasks": LISTING,
+}
+ALIASES: Mapping[str, str] = {"tasks": "ls"}
+
+
+def is_runbook(word: str) -> bool:
+    """Whether an argument is a file rather than a name."""
+    return word.lower().endswith((".md", ".markdown"))
+
+
+def names_in(lists: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in comma lists."""
+    return tuple(name.strip() for names in lists for name in names.split(","))
+
+
+def no_names(request: Request) -> None:
+    """Refuse words that are no files where only files make sense; they would be passed over otherwise."""
+    if request.names:
+        word = request.names[0]
+        hint = f"for a file or folder of that name: -f {word}; to run a task: spry task {word}"
+        raise UsageError(f'spry {request.command} takes Markdown files, not "{word}"', hint)

@@ -1,0 +1,96 @@
+"""`spry task`, `spry runbook`, `spry run`: select, preview or draw, or run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+
+from spry.api.load import load
+from spry.api.places import find
+from spry.api.wishes import Wishes, wishes
+from spry.cli.options import names_in, no_names
+from spry.core.plan import Selection, select
+from spry.errors import INVALID, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spry.cli.options import Request
+    from spry.core.model import Graph, Plan
+    from spry.view.plain import Output
+    from spry.view.screen import Screen
+
+
+def run(request: Request, screen: Screen) -> int:
+    """Carry out a running command; its exit code."""
+    if request.command == "runbook":
+        no_names(request)
+    asked = wishes(request)
+    looking = request.dry_run or request.show_dag
+    graph = load(find(request.files), remember=not looking)
+    _names_of_files(request, graph)
+    graphs, tags = names_in(request.graph), names_in(request.tag)
+    plan = select(graph, Selection(request.names, graphs, tags, request.skip, request.from_, request.until))
+    if request.show_dag:
+        from spry.cli.look import draw
+
+        return draw(plan, "ascii", screen)
+    if request.dry_run:
+        return _preview(plan, asked, request, screen)
+    return _start(plan, asked, request, screen)
+
+
+def _names_of_files(request: Request, graph: Graph) -> None:
+    """A file that does not end in .md reads as a name; say so instead of not finding a task."""
+    for name in request.names:
+        if name not in graph.runbook.tasks and os.path.isfile(name):
+            raise UsageError(f'Task "{name}" not found, but a file of that name is here', f"to run the file: -f {name}")
+
+
+def _preview(plan: Plan, asked: Wishes, request: Request, screen: Screen) -> int:
+    from spry.api.previews import previews
+    from spry.view import dryrun
+
+    found, faults = previews(plan, asked)
+    if request.json:
+        screen.show(dryrun.as_json(found, skipped=plan.skipped))
+    else:
+        size = screen.size("stdout")
+        columns = size.columns if size else 0
+        screen.show(dryrun.text(found, skipped=plan.skipped, columns=columns, colour=screen.colours["stdout"]))
+    for fault in faults:
+        screen.say(("bad", "Error: "), fault)
+    return INVALID if faults else 0
+
+
+def _start(plan: Plan, asked: Wishes, request: Request, screen: Screen) -> int:
+    from spry.api.running import run_plan
+
+    listener: Output
+    if request.json:
+        from spry.view.jsonl import json_lines
+
+        listener = json_lines(screen)
+    else:
+        from spry.view.plain import output
+
+        mode = request.output or ("quiet" if request.quiet else "auto")
+        listener = output(mode, screen, plan, verbose=request.verbose)
+    try:
+        result = run_plan(plan, asked, [listener], warn=partial(_warn, screen), has_terminal=has_terminal)
+    finally:
+        listener.close()
+    return result.exit_code
+
+
+def _warn(screen: Screen, text: str) -> None:
+    screen.say(("warning", "spry: "), text)
+
+
+def has_terminal() -> bool:
+    """Whether somebody sits there who can answer a question."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return sys.stdin is not None

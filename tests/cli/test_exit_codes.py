@@ -1,0 +1,113 @@
+"""The exit code of a run, the first that applies: 3, 128 + signal, 2, 1, 124, 0."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from book import cell
+
+RUNS = [
+    ("0", [cell("bash a", "true"), cell("bash b --dep a", "true")], 0),
+    ("0 with an empty body", [cell("bash a"), cell("bash b --dep a")], 0),
+    ("0 by --exit-code", [cell("bash a --exit-code 0,3", "exit 3")], 0),
+    ("1 by --exit-code", [cell("bash a --exit-code 3", "exit 0")], 1),
+    ("1", [cell("bash a", "exit 7")], 1),
+    ("1 by a signal", [cell("bash a", "kill -TERM $$")], 1),
+    ("1 by 124 of its own", [cell("bash a", "exit 124")], 1),
+    ("1 by 3 of its own", [cell("bash a", "exit 3")], 1),
+    ("0 with an optional failure", [cell("bash a"), cell("bash b --dep a --finally --optional", "exit 1")], 0),
+    ("1 with a failure of clean-up", [cell("bash a"), cell("bash b --dep a --finally", "exit 1")], 1),
+    ("124", [cell("bash a --timeout 0.2s", "sleep 30")], 124),
+    ("124 with a skip", [cell("bash a --timeout 0.2s", "sleep 30"), cell("bash b --dep a", "true")], 124),
+    ("1 before 124", [cell("bash a --timeout 0.2s", "sleep 30"), cell("bash b", "exit 1")], 1),
+    ("2", [cell("bash a --frobnicate", "true")], 2),
+    ("3 without an interpreter", [cell("bash a --interpreter no-such-program", "true")], 3),
+    ("3 without a shebang's program", [cell("bash a", "#!/no/such/program", "true")], 3),
+    ("3 without a folder", [cell("bash a --cwd nowhere", "true")], 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("texts", "code"), [run[1:] for run in RUNS], ids=[run[0] for run in RUNS])
+def test_a_run_has_the_exit_code_of_the_worst_that_happened(book, texts, code):
+    done = book(*texts).run("runbook", env={"SPRY_GRACE": "0.2"})
+
+    assert done.exit_code == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_time_of_the_whole_run_ends_it_with_124(book):
+    done = book(cell("bash a", "sleep 30"), cell("bash b --dep a", "touch ran")).run("runbook", "--timeout", "0.3s")
+
+    assert done.exit_code == 124
+    assert not book.has("ran")
+
+
+def test_a_missing_interpreter_stops_the_run_before_anything_starts(book):
+    done = book(cell("bash a", "touch ran"), cell("ruby b --dep a", "puts 1")).run(
+        "runbook", env={"PATH": _only(book, "bash", "touch")}
+    )
+
+    assert done.exit_code == 3
+    assert "ruby" in done.stderr
+    assert "Spryfile.md:5" in done.stderr
+    assert not book.has("ran")
+
+
+def test_a_missing_interpreter_that_is_not_selected_is_nobodys_business(book):
+    done = book(cell("bash a", "true"), cell("bash b --interpreter no-such-program", "puts 1")).run("task", "a")
+
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["--limit memory=5M", "--interactive", "--inputs x", "--outputs x", "--save x", "--restore", "--isolated",
+     "--inbox q", "--outbox q"],
+)  # fmt: skip
+def test_a_flag_without_effect_is_refused_where_its_task_would_run_and_only_there(book, flag):
+    book(cell("bash good", "touch ran"), cell(f"bash other {flag}", "touch other"))
+    looked = [book.run(*argv) for argv in (["ls"], ["check"], ["dag"], ["runbook", "--dry-run"], ["show", "other"])]
+    done = book.run("runbook")
+
+    assert [look.exit_code for look in looked] == [0] * 5
+    assert done.exit_code == 2
+    assert flag.split()[0] in done.stderr
+    assert not book.has("ran")
+    assert book.run("task", "good").exit_code == 0
+
+
+@pytest.mark.parametrize("language", ["prompt", "agent"])
+def test_a_language_without_a_handler_is_refused_and_not_ignored(book, language):
+    done = book(cell("bash good", "touch ran"), cell(f"{language} ask --descr x", "What now?")).run("runbook")
+
+    assert done.exit_code == 2
+    assert f"{language} cells" in done.stderr
+    assert not book.has("ran")
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [(["--version"], 0), (["--help"], 0), (["task", "--help"], 0), (["nonsense"], 2), (["task", "a", "--nonsense"], 2)],
+)
+def test_questions_about_the_command_line_have_their_codes(book, argv, code):
+    assert book(cell("bash a", "true")).run(*argv).exit_code == code
+
+
+@pytest.mark.parametrize(
+    "command", ["task", "runbook", "run", "ls", "show", "check", "dag", "completion"],
+)  # fmt: skip
+def test_the_help_of_every_command_has_an_example(book, command):
+    done = book.run(command, "--help")
+
+    assert done.exit_code == 0
+    assert any(f"spry {command}" in line and "Usage" not in line for line in done.stdout.splitlines())
+
+
+def _only(book, *programs: str) -> str:
+    folder = book.place / "bin"
+    folder.mkdir()
+    for program in programs:
+        found = next(path for path in ("/bin", "/usr/bin") if os.path.exists(f"{path}/{program}"))
+        (folder / program).symlink_to(f"{found}/{program}")
+    return str(folder)
