@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from spry.core.model import HANDLED
-from spry.errors import UsageError
+from spry.errors import HostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from spry.core.model import Parameter, Plan, Settings, Task
+    from spry.errors import SpryError
 
 # Flags that are read and checked, and whose effect this version does not have: a task with one is refused, because
 # running it without would silently do something else.
 WITHOUT_EFFECT = {
-    "limit": "limits",
-    "interactive": "interactive",
     "inputs": "inputs",
     "outputs": "outputs",
     "save": "saves",
@@ -178,6 +177,27 @@ def _inert(settings: Settings) -> tuple[tuple[str, bool], ...]:
         ("env_mode", settings.env_mode in {"uv", "venv"}),
         ("defaults.stream", settings.stream is False),
     )
+
+
+def needs(plan: Plan, has_terminal: Callable[[], bool]) -> None:
+    """Stop a run whose tasks need what is not there: UsageError without a terminal, HostError without psutil."""
+    steps = [step for step in plan.steps.values() if step.task.needs_process]
+    interactive = [step.task.name for step in steps if step.task.interactive]
+    limited = [step.task.name for step in steps if step.task.limits]
+    if interactive and not has_terminal():
+        _lacking(interactive, "--interactive needs a terminal, and there is none", UsageError, "run it in a terminal")
+    if limited:
+        try:
+            import spry.execute.limits  # noqa: F401 - whether it can be imported is the question
+        except ImportError as error:
+            hint = "install it with: pip install 'spry[limits]'"
+            _lacking(limited, f"--limit needs psutil, which cannot be imported ({error})", HostError, hint)
+
+
+def _lacking(tasks: Sequence[str], why: str, kind: type[SpryError], hint: str) -> None:
+    from spry.core.text import listing
+
+    raise kind(f"{listing(tasks)}: {why}", hint) from None
 
 
 def unanswerable(plan: Plan, has_terminal: Callable[[], bool]) -> None:

@@ -80,7 +80,8 @@ class Attempts:
         interpreter = self.interpreters.get(task.name) or self.interpreter(step)
         words, cwd = self.situation.words.get(task.name, ()), self.folder(task)
         made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts)
-        return Attempt(task.name, number, made.argv, env, made.cwd)
+        limits, terminal = task.limits, task.interactive
+        return Attempt(task.name, number, made.argv, env, made.cwd, limits=limits, terminal=terminal)
 
     def _lend(self, step: Step) -> None:
         """An env cell is not executed: its text is its output, and its variables are lent to its dependents."""
@@ -154,6 +155,10 @@ class Attempts:
     def keep(self, step: Step) -> str:
         """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
         return self.left.keep(step.task, self.folder(step.task))
+
+    def recall(self, event: TaskFinished, captured: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+        """How a task ended in an earlier run and what it left, for its dependents in this one."""
+        self.left.recall(event, captured, outputs)
 
     def finished(self, event: TaskFinished) -> None:
         """A task has its outcome: its dependents may ask for it."""

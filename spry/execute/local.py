@@ -20,13 +20,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from spry.execute.limits import Meter
     from spry.execute.process import Status
     from spry.execute.protocol import Attempt, Notice
     from spry.execute.question import Question
+    from spry.execute.terminal import Relay
 
 CHUNK = 65536  # the most that is read from one pipe in one turn
 LAST = 1 << 20  # the most that a pipe can hold without privileges: read at once when it is cut off
 DRAIN = 0.5
+PATIENCE = 5.0  # seconds for a slow terminal to show what an interactive task wrote last
 GONE = 1.0  # how long the killed may take to die before they are left to their fate
 TICK = 0.05  # how often the end of a process is looked for where nothing tells of it
 TRIES, PAUSE = 20, 0.1  # starts that the machine refuses while nothing runs whose end could help
@@ -39,8 +42,8 @@ class LocalExecutor:
     """
 
     __slots__ = (
-        "_blind", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_notices", "_poll", "_questions", "_running",
-        "_serial", "_tries", "_unit", "_watched",
+        "_blind", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_meter", "_notices", "_poll", "_questions",
+        "_relays", "_running", "_serial", "_tries", "_unit", "_watched",
     )  # fmt: skip
 
     def __init__(self, jobs: int, *, pidfds: bool = True) -> None:
@@ -59,6 +62,8 @@ class LocalExecutor:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = 0
         self._notices: list[Notice] = []
+        self._meter: Meter | None = None
+        self._relays: dict[str, Relay] = {}
 
     def free(self) -> int:
         """How many more attempts may be started now."""
@@ -109,6 +114,8 @@ class LocalExecutor:
             while not running.process.gone() and time.monotonic() < deadline:
                 time.sleep(0.001)
             running.process.close()
+        for relay in self._relays.values():
+            relay.close()
         for question in self._questions.values():
             os.close(question.fd)
         if isinstance(self._poll, select.epoll):
@@ -118,20 +125,61 @@ class LocalExecutor:
 
     def _launch(self, attempt: Attempt) -> bool:
         """Start a process, or tell why not; False if the machine is short of something and may not be so later."""
+        relay = None
         try:
-            process = self._launcher.launch(attempt)
+            relay = self._relay(attempt.task) if attempt.terminal else None
+            process = self._launcher.launch(attempt, relay.name if relay else "")
         except (OSError, ValueError) as error:
+            if relay is not None:
+                relay.close()
             if isinstance(error, OSError) and error.errno in SHORT and self._tries < TRIES:
                 return False
             self._notices.append(Exited(attempt.task, None, error=explain(error, attempt)))
             return True
         running = self._running[attempt.task] = Running(attempt.task, process)
-        self._watch(process.pipes[1], lambda: self._read(running, 1))
-        self._watch(process.pipes[2], lambda: self._read(running, 2))
+        if relay is None:
+            self._watch(process.pipes[1], lambda: self._read(running, 1))
+            self._watch(process.pipes[2], lambda: self._read(running, 2))
+        else:
+            self._relays[attempt.task] = relay
+            self._pump(relay)
         if process.pidfd >= 0:
             self._watch(process.pidfd, lambda: self._ended(running))
         else:
             self._blind.append(running)
+        if attempt.limits:
+            self._limit(attempt, process.pid)
+        return True
+
+    def _limit(self, attempt: Attempt, leader: int) -> None:
+        """Measure an attempt from here on."""
+        if self._meter is None:
+            from spry.execute.limits import Meter  # noqa: PLC0415 - imports psutil, only for who has a limit
+
+            self._meter = Meter(self._after, lambda task: self.stop(task, grace=0))
+        self._meter.add(attempt.task, leader, attempt.limits)
+
+    def _relay(self, task: str) -> Relay:
+        """The way between a task and the user's terminal."""
+        from spry.execute.terminal import Relay  # noqa: PLC0415 - only for an interactive task
+
+        return Relay(lambda data: self._notices.append(Output(task, 1, data)))
+
+    def _pump(self, relay: Relay) -> None:
+        """Keys came, or output; what is not told so far is shown in the next turn."""
+        relay.pump(show=not self._notices)
+        relay.attend(self._poll, self._watched, lambda: self._pump(relay))
+
+    def _given_back(self, running: Running) -> bool:
+        """Whether an ended attempt has no terminal, or no longer; if it has, there is more to show soon."""
+        relay = self._relays.get(running.task)
+        if relay is None:
+            return True
+        if not relay.finish(show=not self._notices) and time.monotonic() < running.drain_until + PATIENCE:
+            self._after(PAUSE / 20, lambda: self._drained(running))
+            return False
+        relay.leave(self._poll, self._watched)
+        self._relays.pop(running.task).close()
         return True
 
     def _try_again(self) -> None:
@@ -258,7 +306,7 @@ class LocalExecutor:
 
     def _drained(self, running: Running) -> None:
         """Nothing more is to be read for, if its process has ended too."""
-        if running.drain_until != NEVER and running.status is None:
+        if running.drain_until != NEVER and running.status is None and self._given_back(running):
             self._settle(running)
 
     def _settle(self, running: Running) -> None:
@@ -296,6 +344,7 @@ class LocalExecutor:
             self._forget(descriptor)
         running.process.pipes.clear()
         del self._running[running.task]
-        self._notices.append(Exited(running.task, status.code, status.signal))
+        limit = self._meter.drop(running.task) if self._meter else ""
+        self._notices.append(Exited(running.task, status.code, status.signal, limit=limit))
         if self._delayed:
             self._after(0.0, self._start_delayed)  # once the descriptors of this turn are dealt with

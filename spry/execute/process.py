@@ -131,8 +131,15 @@ class Launcher:
         self.pidfds = pidfds and has_pidfds()
         keep_descriptors()
 
-    def launch(self, attempt: Attempt) -> Process:
-        """Start the process of an attempt; raises OSError or ValueError, with nothing left behind."""
+    def launch(self, attempt: Attempt, terminal: str = "") -> Process:
+        """Start the process of an attempt; raises OSError or ValueError, with nothing left behind.
+
+        Instead of pipes it can have a `terminal` for all its streams: the first one that the leader of a session
+        opens is its own.
+        """
+        if terminal:
+            pid = self._spawn(attempt, -1, -1, terminal)
+            return Process(pid, self._pidfd(pid), {})
         out, out_end = os.pipe()
         try:
             err, err_end = os.pipe()
@@ -150,37 +157,42 @@ class Launcher:
         os.set_blocking(err, False)
         return Process(pid, self._pidfd(pid), {1: out, 2: err})
 
-    def _spawn(self, attempt: Attempt, out: int, err: int) -> int:
+    def _spawn(self, attempt: Attempt, out: int, err: int, terminal: str = "") -> int:
         """The process's number. The folder is ours for a moment where no other thread can notice: that is fastest."""
         if attempt.cwd == _current():
-            return self._spawn_here(attempt, out, err)
+            return self._spawn_here(attempt, out, err, terminal)
         if _thread._count():  # noqa: SLF001 - `threading`, which says the same, is slow to import
-            return self._spawn_there(attempt, out, err)
+            return self._spawn_there(attempt, out, err, terminal)
         here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
         try:
             os.chdir(attempt.cwd)
-            return self._spawn_here(attempt, out, err)
+            return self._spawn_here(attempt, out, err, terminal)
         finally:
             os.fchdir(here)
             os.close(here)
 
-    def _spawn_here(self, attempt: Attempt, out: int, err: int) -> int:
+    def _spawn_here(self, attempt: Attempt, out: int, err: int, terminal: str) -> int:
         return os.posix_spawn(
             attempt.argv[0],
             tuple(attempt.argv),
             attempt.env,
             file_actions=(
-                (os.POSIX_SPAWN_DUP2, self._null, 0),
-                (os.POSIX_SPAWN_DUP2, out, 1),
-                (os.POSIX_SPAWN_DUP2, err, 2),
+                (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0) if terminal else (os.POSIX_SPAWN_DUP2, self._null, 0),
+                (os.POSIX_SPAWN_DUP2, 0 if terminal else out, 1),
+                (os.POSIX_SPAWN_DUP2, 0 if terminal else err, 2),
             ),
             setsid=True,
             setsigmask=(),
             setsigdef=DEFAULTS,
         )
 
-    def _spawn_there(self, attempt: Attempt, out: int, err: int) -> int:
+    def _spawn_there(self, attempt: Attempt, out: int, err: int, terminal: str) -> int:
         import subprocess  # noqa: PLC0415 - only next to other threads, and it costs as much as ten tasks
+
+        def enter() -> None:
+            own = os.open(terminal, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(own, stream)
 
         mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
@@ -189,9 +201,10 @@ class Launcher:
                 env=attempt.env,
                 cwd=attempt.cwd,
                 stdin=self._null,
-                stdout=out,
-                stderr=err,
+                stdout=self._null if terminal else out,
+                stderr=self._null if terminal else err,
                 start_new_session=True,
+                preexec_fn=enter if terminal else None,  # noqa: PLW1509 - opens the terminal, nothing else
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -14,7 +14,8 @@ class Attempt(NamedTuple):
 
     `argv[0]` is the absolute path of a program; `env` is complete; `cwd` is absolute. A non-empty `question` makes
     this a confirmation: nothing is started, the question is put on the terminal, and the answer is its exit code
-    (0 yes, 1 no).
+    (0 yes, 1 no). `limits` are what all its processes together may use, as in `Task.limits`. With `terminal` it has
+    the user's terminal to itself: what it writes appears there as it comes, and is told as stdout.
     """
 
     task: str
@@ -23,6 +24,8 @@ class Attempt(NamedTuple):
     env: Mapping[bytes, bytes]
     cwd: str
     question: str = ""
+    limits: tuple[tuple[str, float], ...] = ()
+    terminal: bool = False
 
 
 class Output(NamedTuple):
@@ -37,12 +40,14 @@ class Exited(NamedTuple):
     """An attempt is over and nothing of it is alive; all its `Output` came before.
 
     Exactly one of `code` and `signal` is set, unless the process could not be started: then `error` says why.
+    `limit` says which limit it was killed for, and with which measure (`memory 734 MB of 512 MB`).
     """
 
     task: str
     code: int | None
     signal: int | None = None
     error: str = ""
+    limit: str = ""
 
 
 class Signalled(NamedTuple):

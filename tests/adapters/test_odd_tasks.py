@@ -99,7 +99,7 @@ def test_a_capture_without_room_fails_its_task_alone(spry, tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        done = spry(cell("a -C ./out.bin", "head -c 3000000 /dev/zero") + cell("b", "echo b"), "--output", "quiet")
+        done = spry(cell("a -C ./out.bin", "head -c 3000000 /dev/zero") + cell("b", "echo b"), "-q", "--no-history")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
