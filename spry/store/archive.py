@@ -1,0 +1,182 @@
+"""What was written down, for those who ask: runs, the outcomes of their tasks, their events and logs."""
+
+from __future__ import annotations
+
+import os
+
+from spry.core.events import Outcome, Reason, TaskFinished
+from spry.errors import HostError, UsageError
+from spry.store import database
+from spry.store.database import Error
+from spry.store.history import EVENT, alive, run_folder
+from spry.store.logs import LogReader
+from spry.store.records import RunRecord, TaskRecord
+from spry.store.rows import COLUMNS, as_json, event_of, row_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from sqlite3 import Connection
+
+    from spry.core.events import Event
+
+RUN = "run, state, started, ended, exit_code, total, counts, request, folder"
+LAST_UNSUCCESSFUL = f"""
+    SELECT {RUN} FROM runs AS one WHERE state <> 'running' AND exit_code IS NOT 0 AND NOT EXISTS (
+        SELECT 1 FROM runs AS later WHERE later.work = one.work AND later.run > one.run
+        AND (later.exit_code = 0 OR later.resumed = one.run))
+    ORDER BY run DESC LIMIT 1"""  # noqa: S608 - our own names
+STALE = """
+    SELECT run FROM runs AS one WHERE state <> 'running' AND coalesce(ended, started) < ? AND (
+        exit_code IS 0 OR EXISTS (SELECT 1 FROM runs AS later WHERE later.work = one.work AND later.run > one.run))"""
+LOST = "spry ended while it ran"
+
+
+class Archive:
+    """The history in a folder, for reading. Every method raises HostError where the database cannot be read."""
+
+    __slots__ = ("_connection", "folder")
+
+    def __init__(self, folder: str, connection: Connection) -> None:
+        self.folder, self._connection = folder, connection
+
+    def close(self) -> None:
+        """Close the database."""
+        database.close(self._connection, self.folder)
+
+    def runs(self, state: str = "", most: int = -1) -> list[RunRecord]:
+        """The latest runs first, all of them or those in a state; at most so many."""
+        query = f"SELECT {RUN} FROM runs WHERE ? IN ('', state) ORDER BY run DESC LIMIT ?"  # noqa: S608 - our own names
+        return [_run(row) for row in self._all(query, state, most)]
+
+    def run(self, end: str) -> RunRecord:
+        """The run whose id ends like this; UsageError if there is none, or more than one."""
+        if not end.isdigit():
+            raise UsageError(f'"{end}" is not the id of a run', "spry runs lists them")
+        query = f"SELECT {RUN} FROM runs WHERE CAST(run AS TEXT) LIKE ? ORDER BY run DESC LIMIT 4"  # noqa: S608 - our own names
+        found = [_run(row) for row in self._all(query, f"%{end}")]
+        if len(found) == 1 or (found and found[0].run == end):
+            return found[0]
+        if found:
+            raise UsageError(f"several runs end with {end}: {', '.join(one.run for one in found)}", "give more digits")
+        latest = [one.run for one in self.runs(most=1000)]
+        near = [one for one in latest if len(end) > 3 and (end in one or end[:-1] in one or end[1:] in one)]
+        hint = f"did you mean {' or '.join(near[:3] or latest[:3])}? spry runs lists them"
+        raise UsageError(f"no run has an id that ends with {end}", hint if latest else "nothing has been run here")
+
+    def last_unsuccessful(self) -> RunRecord | None:
+        """The newest run that did not succeed and that no later run of the same work has made good."""
+        rows = self._all(LAST_UNSUCCESSFUL)
+        return _run(rows[0]) if rows else None
+
+    def tasks(self, run: str) -> list[TaskRecord]:
+        """The tasks of a run that have an outcome, in the order of its plan."""
+        order = {name: number for number, name in enumerate(self.names(run))}
+        rows = self._all("SELECT * FROM tasks WHERE run = ?", int(run))
+        return sorted(map(_task, rows), key=lambda one: order.get(one.task, len(order)))
+
+    def names(self, run: str) -> list[str]:
+        """The tasks of a run in the order of its plan."""
+        rows = self._all("SELECT text FROM events WHERE run = ? AND event = 'run_started'", int(run))
+        return str(rows[0][0]).split("\n") if rows and rows[0][0] else []
+
+    def events(self, run: str) -> Iterator[Event]:
+        """What happened in a run, in order, without its output."""
+        rows = self._all(f"SELECT {', '.join(COLUMNS)} FROM events WHERE run = ? ORDER BY number", int(run))  # noqa: S608 - our own names
+        return (event_of(run, row) for row in rows)
+
+    def log(self, run: str) -> LogReader:
+        """The output of a run; the caller closes it."""
+        return LogReader(run_folder(self.folder, run))
+
+    def mark_lost(self, sweep: Callable[[str], object]) -> list[str]:
+        """Runs whose process died are lost, and so are the attempts it left; `sweep` ends what still runs of one."""
+        running = [str(row[0]) for row in self._all("SELECT run FROM runs WHERE state = 'running'")]
+        dead = [run for run in running if not alive(self.folder, run)]
+        for run in dead:
+            sweep(run)
+            self._write(self._lose, run)
+        return dead
+
+    def tidy(self, before: float) -> list[str]:
+        """Forget the runs that ended before an instant, except those that can still be resumed."""
+        stale = [str(row[0]) for row in self._all(STALE, before)]
+        for run in stale:
+            _remove(run_folder(self.folder, run))
+            self._write(self._forget, run)
+        return stale
+
+    def _lose(self, run: str) -> None:
+        """Nothing to do if somebody else was faster, or the run ended between the two looks."""
+        execute = self._connection.execute
+        if not execute("SELECT 1 FROM runs WHERE run = ? AND state = 'running'", (run,)).fetchone():
+            return
+        under_way: dict[str, tuple[int, float]] = {}
+        number, at = 0, 0.0
+        query = "SELECT number, at, event, task, attempt FROM events WHERE run = ? ORDER BY number"
+        for number, at, event, task, attempt in execute(query, (run,)):  # noqa: B007 - the last ones count
+            if event == "task_started":
+                under_way[task] = attempt, at
+            elif event == "task_finished":
+                under_way.pop(task, None)
+        for task, (attempt, started) in under_way.items():
+            number += 1
+            lost = TaskFinished(at, run, task, attempt, Outcome.FAILED, Reason.LOST, None, None, at - started, LOST)
+            execute(EVENT, (run, number, *row_of(lost)))
+            row = (run, task, "failed", "lost", None, None, attempt, started, at - started, LOST, "", "{}", "{}")
+            execute("INSERT OR REPLACE INTO tasks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
+        tally = dict(execute("SELECT outcome, count(*) FROM tasks WHERE run = ? GROUP BY outcome", (run,)))
+        update = "UPDATE runs SET state = 'lost', ended = ?, counts = ? WHERE run = ?"
+        execute(update, (at, as_json(tally), run))
+
+    def _forget(self, run: str) -> None:
+        for table in ("events", "tasks", "runs"):
+            self._connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
+
+    def _write(self, act: Callable[[str], None], run: str) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                act(run)
+            except Error:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except Error as error:
+            raise self._unusable(error) from None
+
+    def _all(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        try:
+            return list(self._connection.execute(query, values))
+        except Error as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> HostError:
+        return database.unusable(os.path.join(self.folder, database.NAME), error)
+
+
+def _remove(folder: str) -> None:
+    """The files of a run; the folder holds nothing else."""
+    try:
+        for entry in os.scandir(folder):
+            os.unlink(entry.path)
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HostError(f"{folder}: {error.strerror}", "remove it yourself") from None
+
+
+def _run(row: tuple[object, ...]) -> RunRecord:
+    import json  # noqa: PLC0415 - a run looks here too, for those that were lost
+
+    run, state, started, ended, code, total, counts, request, folder = row
+    values = (str(run), state, started, ended, code, total, json.loads(str(counts)), json.loads(str(request)), folder)
+    return RunRecord._make(values)
+
+
+def _task(row: tuple[object, ...]) -> TaskRecord:
+    import json  # noqa: PLC0415 - as above
+
+    *values, captured, outputs = row
+    return TaskRecord._make((str(values[0]), *values[1:], json.loads(str(captured)), json.loads(str(outputs))))
