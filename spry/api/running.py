@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from spry.api.wishes import bind, refuse, unanswerable
+from spry.api.history import recall, recorded
+from spry.api.wishes import bind, needs, refuse, unanswerable
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.loop import Options, run
 from spry.errors import HostError, UsageError
@@ -15,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from spry.api.history import Origin
     from spry.api.wishes import Wishes
     from spry.core.model import Plan
     from spry.core.result import RunResult
@@ -30,8 +32,9 @@ def run_plan(
     *,
     warn: Callable[[str], None],
     has_terminal: Callable[[], bool],
+    origin: Origin | None = None,
 ) -> RunResult:
-    """Run a plan on this machine and wait for it.
+    """Run a plan on this machine and wait for it; with an `origin` it is written down and can be resumed.
 
     Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
     HostError (a missing program or folder) before anything has started.
@@ -42,16 +45,19 @@ def run_plan(
         raise UsageError("; ".join(bound.faults), "spry show NAME lists the parameters of a task")
     if not asked.yes:
         unanswerable(plan, has_terminal)
+    needs(plan, has_terminal)
     run_id = str(time.time_ns())
     scratch = _scratch(run_id)
     situation = Situation(run_id, os.environb, os.getcwd(), scratch, asked.env, bound.values, asked.words, warn)
     attempts = Attempts(plan, situation)
     try:
         attempts.check()
-        options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan))
+        done = recall(origin, attempts)
+        options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan), done)
         executor = LocalExecutor(options.jobs)
         try:
-            return run(plan, run_id, executor, attempts, listeners, options)
+            with recorded(origin, asked, attempts, warn) as (first, usual):
+                return run(plan, run_id, executor, attempts, [*first, *listeners], options, durations=usual)
         finally:
             executor.close()
     finally:

@@ -226,6 +226,75 @@ _command(
     argument="NAME|FILE.md",
 )
 
+_command(
+    "runs",
+    (*options.LISTING, options.STATE),
+    """List the runs that are remembered, the latest first.
+
+    \b
+      spry runs
+      spry runs --status lost --json
+    """,
+    argument="FILE.md",
+)
+_command(
+    "status",
+    (*options.LISTING, options.WATCH),
+    """Show how the whole stands, or one run with its tasks; the end of an id is enough.
+
+    \b
+      spry status
+      spry status 48213 --watch
+    """,
+    argument="ID",
+)
+_command(
+    "logs",
+    (*options.LISTING, options.FOLLOW, options.RAW),
+    """Print what the tasks of a run wrote, or one of them.
+
+    \b
+      spry logs 48213
+      spry logs 48213/build --follow
+    """,
+    argument="ID[/TASK]",
+    required=True,
+)
+_command(
+    "result",
+    (*options.LISTING, options.WAIT),
+    """Print what came of a run, or of one of its tasks: its status, exit code and output.
+
+    \b
+      spry result 48213 --json
+      spry result 48213/build --timeout 5m
+    """,
+    argument="ID[/TASK]",
+    required=True,
+)
+_command(
+    "resume",
+    options.RESUMING,
+    """Run again what did not succeed, and what depends on it: of the last such run, or of the one you name.
+
+    \b
+      spry resume
+      spry resume 48213 --from-start
+    """,
+    argument="ID",
+)
+_command(
+    "system",
+    (*options.LISTING, options.KEEP),
+    """Look after what is remembered: `tidy` forgets old runs, except those that can still be resumed.
+
+    \b
+      spry system tidy --keep 7d
+    """,
+    argument="tidy",
+    required=True,
+)
+
 
 @commands.command(
     "completion",

@@ -37,6 +37,10 @@ def _command(request: Request, screen: Screen) -> int:
         from spry.cli.run import run
 
         return run(request, screen)
+    if request.command in {"runs", "status", "logs", "result", "resume", "system"}:
+        from spry.cli import history
+
+        return history.COMMANDS[request.command](request, screen)
     from spry.cli import look
 
     return look.COMMANDS[request.command](request, screen)

@@ -50,6 +50,13 @@ class Request(NamedTuple):
     from_: str | None = None
     until: str | None = None
     format: str | None = None
+    no_history: bool = False
+    from_start: bool = False
+    watch: bool = False
+    follow: bool = False
+    raw: bool = False
+    state: str | None = None
+    keep: str | None = None
 
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
@@ -74,6 +81,7 @@ RUNNING = (
     Option("yes", "--yes", "-y", help="Answer every question of --confirm with yes."),
     Option("output", "--output", "", "MODE", choices=MODES, help="How to show output: " + ", ".join(MODES) + "."),
     Option("json", "--json", help="Print events as JSON, one a line (with --dry-run: the plan)."),
+    Option("no_history", "--no-history", help="Do not write this run down; it cannot be resumed."),
     Option("skip", "--skip", "", "TASK", many=True, help="Leave this task out; it counts as done."),
     Option("from_", "--from", "", "TASK", help="Start at this task: it, its dependents and what those need."),
     Option("until", "--until", "", "TASK", help="Stop at this task: it and its dependencies."),
@@ -83,6 +91,20 @@ NARROWING = (
     Option("tag", "--tag", "", "NAME", many=True, help="Run the tasks with this tag."),
 )
 LISTING = (*PLACES, JSON)
+NOT_RESUMED = {"files", "dry_run", "show_dag", "skip", "from_", "until", "no_history"}
+RESUMING = (
+    FILE,
+    *(option for option in RUNNING if option.field not in NOT_RESUMED),
+    Option("from_start", "--from-start", help="Run everything again, also what succeeded."),
+)
+STATE = Option(
+    "state", "--status", choices=("running", "finished", "lost"), metavar="STATE", help="Only runs in this state."
+)
+WATCH = Option("watch", "--watch", help="Look again whenever something has changed, until the run is over.")
+FOLLOW = Option("follow", "--follow", help="Go on until the run is over.")
+RAW = Option("raw", "--raw", help="Pass the bytes untouched, also to a terminal.")
+WAIT = Option("timeout", "--timeout", "", "DUR", help="Wait this long for the run to end.")
+KEEP = Option("keep", "--keep", "", "DUR", help="Keep the runs of this time (default: 30d).")
 
 # The commands that are run most, which `quick` reads without click.
 QUICK: Mapping[str, tuple[Option, ...]] = {

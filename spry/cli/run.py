@@ -6,6 +6,7 @@ import os
 import sys
 from functools import partial
 
+from spry.api.history import origin
 from spry.api.load import load
 from spry.api.places import find
 from spry.api.wishes import Wishes, wishes
@@ -15,6 +16,7 @@ from spry.errors import INVALID, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spry.api.history import Origin
     from spry.cli.options import Request
     from spry.core.model import Graph, Plan
     from spry.view.plain import Output
@@ -27,17 +29,19 @@ def run(request: Request, screen: Screen) -> int:
         no_names(request)
     asked = wishes(request)
     looking = request.dry_run or request.show_dag
-    graph = load(find(request.files), remember=not looking)
+    files = find(request.files)
+    graph = load(files, remember=not looking)
     _names_of_files(request, graph)
     graphs, tags = names_in(request.graph), names_in(request.tag)
-    plan = select(graph, Selection(request.names, graphs, tags, request.skip, request.from_, request.until))
+    selection = Selection(request.names, graphs, tags, request.skip, request.from_, request.until)
+    plan = select(graph, selection)
     if request.show_dag:
         from spry.cli.look import draw
 
         return draw(plan, "ascii", screen)
     if request.dry_run:
         return _preview(plan, asked, request, screen)
-    return _start(plan, asked, request, screen)
+    return start(plan, asked, request, screen, None if request.no_history else origin(files, selection))
 
 
 def _names_of_files(request: Request, graph: Graph) -> None:
@@ -63,7 +67,8 @@ def _preview(plan: Plan, asked: Wishes, request: Request, screen: Screen) -> int
     return INVALID if faults else 0
 
 
-def _start(plan: Plan, asked: Wishes, request: Request, screen: Screen) -> int:
+def start(plan: Plan, asked: Wishes, request: Request, screen: Screen, come_from: Origin | None) -> int:
+    """Run a plan and show it as the request asks; its exit code."""
     from spry.api.running import run_plan
 
     listener: Output
@@ -77,7 +82,9 @@ def _start(plan: Plan, asked: Wishes, request: Request, screen: Screen) -> int:
         mode = request.output or ("quiet" if request.quiet else "auto")
         listener = output(mode, screen, plan, verbose=request.verbose)
     try:
-        result = run_plan(plan, asked, [listener], warn=partial(_warn, screen), has_terminal=has_terminal)
+        result = run_plan(
+            plan, asked, [listener], warn=partial(_warn, screen), has_terminal=has_terminal, origin=come_from
+        )
     finally:
         listener.close()
     return result.exit_code

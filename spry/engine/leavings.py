@@ -10,7 +10,7 @@ from spry.errors import HostError, SpryError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from spry.core.events import TaskFinished
     from spry.core.model import Plan, Step, Task
@@ -94,6 +94,12 @@ class Leavings:
         self.ended[event.task] = event
         if event.outcome is not Outcome.SUCCEEDED or event.task in self.keepers:
             self.forget(event.task)
+
+    def recall(self, event: TaskFinished, captured: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+        """How a task ended in an earlier run, and what it left there."""
+        self.ended[event.task] = event
+        self.captured[event.task] = dict(captured)
+        self.outputs[event.task] = dict(outputs)
 
     def forget(self, name: str) -> None:
         """Drop what is not kept by now."""

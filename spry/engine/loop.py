@@ -36,13 +36,17 @@ STREAMS = {1: "stdout", 2: "stderr"}
 
 
 class Options(NamedTuple):
-    """How a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL."""
+    """How a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL.
+
+    `done` are tasks that need not run, with the words why: what they left is with the attempts already.
+    """
 
     jobs: int = 1
     fail_fast: bool = False
     timeout: float | None = None
     yes: bool = False
     grace: float = 5.0
+    done: Mapping[str, str] = {}
 
 
 DEFAULTS = Options()
@@ -115,6 +119,8 @@ class _Loop:
         """Turn until every task has its outcome."""
         schedule, now = self.schedule, self.clock.now
         self.tell([RunStarted(self.at(), self.run_id, tuple(self.plan.steps), self.options.jobs)])
+        if self.options.done:
+            self.tell(schedule.recall(self.options.done, now()))
         while not schedule.done:
             self.tell(schedule.tick(now()))
             self.stop()
@@ -212,6 +218,8 @@ class _Loop:
         if notice.error:
             self.host_error = True
             self.conclude(notice.task, Ending(None, reason=Reason.HANDLER, message=notice.error, final=True))
+        elif notice.limit:
+            self.conclude(notice.task, Ending(notice.code, notice.signal, Reason.LIMIT, notice.limit))
         else:
             self.conclude(notice.task, Ending(notice.code, notice.signal))
 
@@ -260,6 +268,8 @@ class _Loop:
     def finish(self) -> RunResult:
         result = fold(self.events)
         finished = result.finished.values()
+        if any(getattr(listener, "incomplete", False) for listener in self.listeners):
+            self.host_error = True  # output was lost: whatever the tasks did, this run cannot be called good
         code = exit_code(
             finished, signal=self.signal, host_error=self.host_error, timed_out_run=self.schedule.timed_out
         )

@@ -50,9 +50,12 @@ class Account:
         self._tails: dict[str, bytearray] = {}
 
     def silent(self, event: TaskOutput) -> bool:
-        """Whether this output stays off the screen; the last errors are kept for the case that the task fails."""
+        """Whether this output stays off the screen; the last errors are kept for the case that the task fails.
+
+        What an interactive task writes stands on its terminal already.
+        """
         step = self.steps.get(event.task)
-        if step is None or not step.task.silent:
+        if step is None or not (step.task.silent or step.task.interactive):
             return False
         if event.stream == "stderr":
             self.remember(event)

@@ -1,0 +1,185 @@
+"""Where runs are remembered, and a run's way into it."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from spry.api.places import STDIN, upward
+from spry.core.fingerprint import definition, digest
+from spry.core.plan import Selection
+from spry.errors import HostError
+from spry.store import database
+from spry.store.history import Beginning, History, Left, durations, work_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from sqlite3 import Connection
+
+    from spry.api.places import File
+    from spry.api.wishes import Wishes
+    from spry.core.events import TaskFinished
+    from spry.engine.attempts import Attempts
+    from spry.store.archive import Archive
+    from spry.store.records import TaskRecord
+
+OWN = ".spry"
+
+
+class Origin(NamedTuple):
+    """Where a plan comes from, so that it can be made again: absolute `files` (or `<stdin>`) and what was selected.
+
+    `resumed` is the run that it continues, `recalled` what is known from there of tasks that need not run again.
+    """
+
+    files: tuple[str, ...]
+    folder: str
+    selection: Selection = Selection()
+    resumed: str = ""
+    recalled: Mapping[str, TaskRecord] = {}
+
+
+def origin(files: Sequence[File], selection: Selection) -> Origin:
+    """Where a plan of these files comes from; its history is that of the first file's folder."""
+    paths = (one.path if one.path == STDIN else os.path.join(one.folder, os.path.basename(one.path)) for one in files)
+    return Origin(tuple(paths), files[0].folder, selection)
+
+
+class recorded:  # noqa: N801 - reads as what it does: with recorded(...)
+    """Lasts as long as a run that is written down: its first listeners, and the usual seconds of its tasks.
+
+    Where it cannot be written down, that is told in one line, and it runs without; so it does without an `origin`.
+    """
+
+    __slots__ = ("_histories", "_usual")
+
+    def __init__(self, origin: Origin | None, asked: Wishes, attempts: Attempts, warn: Callable[[str], None]) -> None:
+        self._histories: list[History] = []
+        self._usual: Mapping[str, float] = {}
+        if origin is not None:
+            self._begin(origin, asked, attempts, warn)
+
+    def __enter__(self) -> tuple[Sequence[History], Mapping[str, float]]:
+        return self._histories, self._usual
+
+    def __exit__(self, *_: object) -> None:
+        for history in self._histories:
+            history.close()
+
+    def _begin(self, origin: Origin, asked: Wishes, attempts: Attempts, warn: Callable[[str], None]) -> None:
+        folder = place(origin.folder)
+        beginning = _beginning(origin, asked, attempts)
+        try:
+            connection = database.connect(folder, create=True)
+            assert connection is not None
+            try:
+                _mark_lost(folder, connection)
+                self._usual = durations(connection, work_of(beginning.request))
+                self._histories = [History(folder, connection, beginning, _left(attempts), warn)]
+            except BaseException:
+                connection.close()
+                raise
+        except (HostError, OSError, database.Error) as error:
+            reason = database.unusable(os.path.join(folder, database.NAME), error)
+            warn(f"{reason.message}; the run goes on without history ({reason.hint})")
+
+
+def recall(origin: Origin | None, attempts: Attempts) -> dict[str, str]:
+    """Give a run what earlier tasks left; the tasks that need not run again, with the words why."""
+    if origin is None:
+        return {}
+    for record in origin.recalled.values():
+        attempts.recall(_as_event(record), record.captured, record.outputs)
+    return {
+        name: record.message if record.reason == "up_to_date" else f"succeeded in run {record.run}"
+        for name, record in origin.recalled.items()
+    }
+
+
+def place(folder: str) -> str:
+    """Where the runs of the runbooks in a folder are remembered: the nearest `.spry/`, or the user's own state.
+
+    It is looked for up to the root of the repository. Outside of a repository every folder has its own history.
+    """
+    folders = list(upward(folder))
+    for above in folders:
+        if os.path.isdir(os.path.join(above, OWN)):
+            return os.path.join(above, OWN)
+    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    root = os.path.realpath(folders[-1])
+    return os.path.join(home, "spry", f"{os.path.basename(root) or 'root'}-{digest(root)[:10]}")
+
+
+def archive(folder: str) -> Archive | None:
+    """What is remembered of the runs of a folder, the dead ones among them marked; None if nothing was ever run."""
+    from spry.store.archive import Archive
+
+    path = place(folder)
+    connection = database.connect(path)
+    if connection is None:
+        return None
+    found = Archive(path, connection)
+    found.mark_lost(sweep)
+    return found
+
+
+def sweep(run: str) -> None:
+    """End whatever a dead run has left running."""
+    from spry import execute
+
+    if hasattr(execute, "sweep"):
+        execute.sweep(run)
+
+
+def _mark_lost(folder: str, connection: Connection) -> None:
+    if connection.execute("SELECT 1 FROM runs WHERE state = 'running' LIMIT 1").fetchone():
+        from spry.store.archive import Archive
+
+        Archive(folder, connection).mark_lost(sweep)
+
+
+def _as_event(record: TaskRecord) -> TaskFinished:
+    from spry.core.events import Outcome, TaskFinished
+
+    at = (record.started or 0.0) + record.duration
+    return TaskFinished(
+        at, record.run, record.task, record.attempt, Outcome.SUCCEEDED, None, record.exit_code, None, record.duration
+    )
+
+
+def _beginning(origin: Origin, asked: Wishes, attempts: Attempts) -> Beginning:
+    """What was asked for, without anything secret."""
+    plan, situation = attempts.plan, attempts.situation
+    tasks = [step.task for step in plan.steps.values()]
+    secret = {one.name for task in tasks if task.params for one in task.params if one.type == "secret"}
+    secret.update(name for settings in plan.settings.values() for name in settings.secrets)
+    request = {
+        "files": origin.files,
+        "selection": origin.selection._asdict(),
+        "params": {name: value for name, value in asked.params.items() if name not in secret},
+        "env": {name: value for name, value in asked.env.items() if name not in secret},
+        "jobs": asked.jobs,
+        "fail_fast": asked.fail_fast,
+        "timeout": asked.timeout,
+        "words": asked.words,
+        "caller": situation.folder,
+    }
+    return Beginning(situation.run, request, origin.folder, origin.resumed)
+
+
+def _left(attempts: Attempts) -> Callable[[TaskFinished], Left]:
+    """How the history learns what a task has left."""
+
+    def left(event: TaskFinished) -> Left:
+        left = attempts.left
+        captured = left.captured.get(event.task, {})
+        return Left(digest_of(attempts, event.task), captured, left.outputs.get(event.task, {}))
+
+    return left
+
+
+def digest_of(attempts: Attempts, name: str) -> str:
+    """The digest of what a task of a plan is, with what this run gives it."""
+    task, situation = attempts.plan.steps[name].task, attempts.situation
+    return definition(task, attempts.settings(task), situation.params.get(name), situation.words.get(name, ()))

@@ -1,0 +1,282 @@
+"""The commands that look at what was run, go on with it, or forget it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from spry.api import history as api
+from spry.api.places import STDIN, find
+from spry.cli.options import no_names
+from spry.errors import TIMED_OUT, UsageError
+from spry.view import history as view
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from spry.cli.options import Request
+    from spry.store.archive import Archive
+    from spry.store.logs import LogReader, Piece
+    from spry.store.records import RunRecord
+    from spry.view.screen import Screen
+
+LOOK = 0.1  # seconds between two looks at a run that is under way
+KEEP = 30 * 86400.0
+NOTHING = "nothing has been run here"
+
+
+def runs(request: Request, screen: Screen) -> int:
+    """`spry runs`: all that is remembered."""
+    no_names(request)
+    archive = _archive(request)
+    found = archive.runs(request.state or "") if archive else []
+    screen.show(view.runs_as_json(found) if request.json else view.runs(found))
+    return _closed(archive)
+
+
+def status(request: Request, screen: Screen) -> int:
+    """`spry status [ID]`: how the whole stands, or one run."""
+    archive = _archive(request)
+    if not request.names:
+        running = sum(len(_under_way(archive, run.run)) for run in archive.runs("running")) if archive else 0
+        known = len(archive.runs()) if archive else 0
+        text = view.system(running, known)
+        if request.json:
+            import json
+
+            text = json.dumps({"system": "OK", "running": running, "runs": known}) + "\n"
+        screen.show(text)
+        return _closed(archive)
+    archive = _needed(archive)
+    run = archive.run(_one(request))
+    before = ""
+    while True:
+        run = archive.run(run.run)
+        text = _status(archive, run, as_json=request.json)
+        if text != before:
+            clear = "\x1b[H\x1b[J" if request.watch and screen.terminals["stdout"] else ""
+            screen.show(clear + text)
+            screen.flush()
+        before = text
+        if not request.watch or run.state != "running":
+            return _closed(archive)
+        _look_again(archive)
+
+
+def logs(request: Request, screen: Screen) -> int:
+    """`spry logs ID[/TASK]`: what was written, in the order in which it was."""
+    archive = _needed(_archive(request))
+    run, task = _target(archive, _one(request))
+    reader = archive.log(run.run)
+    names = archive.names(run.run)
+    for piece in _pieces(archive, reader, run, follow=request.follow):
+        name = names[piece.task]
+        if task in ("", name):
+            _show(piece, name, run, reader, request, screen)
+    for name in names:
+        screen.end(name)
+    reader.close()
+    return _closed(archive)
+
+
+def result(request: Request, screen: Screen) -> int:
+    """`spry result ID[/TASK]`: status, exit code and standard output; 124 if it is still running in the end."""
+    archive = _needed(_archive(request))
+    run, task = _target(archive, _one(request))
+    run = _ended(archive, run, request)
+    known = {one.task: one for one in archive.tasks(run.run)}
+    state, code = view.state_of(run), run.exit_code
+    if task:
+        one = known.get(task)
+        state = {"succeeded": "completed"}.get(one.outcome, one.outcome) if one else run.state
+        code = one.exit_code if one else None
+    reader = archive.log(run.run)
+    names = archive.names(run.run)
+    last = {name: one.attempt for name, one in known.items()}
+    output = b"".join(
+        data
+        for piece in reader.pieces()
+        if piece.stream == 0 and task in ("", names[piece.task])
+        if last.get(names[piece.task], piece.attempt) == piece.attempt
+        for data in reader.data(piece)
+    ).decode("utf-8", "replace")
+    reader.close()
+    screen.show(view.result(state, code, output, run.run, as_json=request.json))
+    _closed(archive)
+    return TIMED_OUT if state == "running" and request.timeout else 0
+
+
+def resume(request: Request, screen: Screen) -> int:
+    """`spry resume [ID]`: go on with a run."""
+    from spry.api.resume import resumption, summary
+    from spry.api.wishes import wishes
+    from spry.cli.run import start
+
+    asked = wishes(request._replace(names=()))
+    archive = _archive(request)
+    run = _needed(archive).run(_one(request)) if request.names else archive.last_unsuccessful() if archive else None
+    if run is None or archive is None or (run.exit_code == 0 and not request.from_start):
+        screen.say("nothing to resume: ", "that run succeeded" if run else "the last run succeeded, or there was none")
+        return _closed(archive)
+    found = resumption(archive, run, asked, from_start=request.from_start)
+    archive.close()
+    for line in summary(found, run):
+        screen.say(line)
+    return start(found.plan, found.asked, request, screen, found.origin)
+
+
+def system(request: Request, screen: Screen) -> int:
+    """`spry system tidy`: forget what is old."""
+    if request.names != ("tidy",):
+        raise UsageError(f'spry system does not know "{" ".join(request.names)}"', "spry system tidy forgets old runs")
+    keep = KEEP
+    if request.keep is not None:
+        from spry.core.values import duration
+
+        seconds = 0.0 if request.keep == "0" else duration(request.keep)
+        if isinstance(seconds, str):
+            raise UsageError(f"--keep: {seconds}", "write 12h, 7d or 30d; 0 forgets all that cannot be resumed")
+        keep = seconds
+    archive = _archive(request)
+    gone = archive.tidy(time.time() - keep) if archive else []
+    if request.json:
+        import json
+
+        screen.show(json.dumps(gone) + "\n")
+    else:
+        screen.say(f"{len(gone)} {'run' if len(gone) == 1 else 'runs'} forgotten")
+    return _closed(archive)
+
+
+def _archive(request: Request) -> Archive | None:
+    """The history of the runbook that is named, or of the nearest one; without any, of the current folder."""
+    return api.archive(_folder(request))
+
+
+def _folder(request: Request) -> str:
+    if request.files and request.files[0] == STDIN:
+        return os.getcwd()
+    try:
+        return find(request.files)[0].folder
+    except UsageError:
+        if request.files:
+            raise
+        return os.getcwd()
+
+
+def _needed(archive: Archive | None) -> Archive:
+    if archive is None:
+        raise UsageError(NOTHING, "spry runbook runs the nearest runbook")
+    return archive
+
+
+def _closed(archive: Archive | None) -> int:
+    if archive is not None:
+        archive.close()
+    return 0
+
+
+def _one(request: Request) -> str:
+    if len(request.names) != 1:
+        raise UsageError(f"spry {request.command} takes one run", "spry runs lists them")
+    return request.names[0]
+
+
+def _target(archive: Archive, name: str) -> tuple[RunRecord, str]:
+    """A run, and a task of it if one is named."""
+    end, _, task = name.partition("/")
+    run = archive.run(end)
+    names = archive.names(run.run)
+    if task and task not in names:
+        from spry.core.text import did_you_mean
+
+        hint = did_you_mean(task, names) or f"spry status {end} lists them"
+        raise UsageError(f'run {run.run} has no task "{task}"', hint)
+    return run, task
+
+
+def _status(archive: Archive, run: RunRecord, *, as_json: bool) -> str:
+    known = {one.task: one for one in archive.tasks(run.run)}
+    under_way = _under_way(archive, run.run) if run.state == "running" else ()
+    tasks = [
+        view.task_object(known[name]) if name in known else _unfinished(name, running=name in under_way)
+        for name in archive.names(run.run)
+    ]
+    return view.status_as_json(run, tasks) if as_json else view.status(run, tasks)
+
+
+def _unfinished(name: str, *, running: bool) -> Mapping[str, object]:
+    return {
+        "task": name, "outcome": "running" if running else "", "reason": None, "exit_code": None, "signal": None,
+        "attempt": 0, "duration": 0.0, "message": "",
+    }  # fmt: skip
+
+
+def _under_way(archive: Archive, run: str) -> set[str]:
+    from spry.core.events import TaskFinished, TaskStarted
+
+    names: set[str] = set()
+    for event in archive.events(run):
+        if isinstance(event, TaskStarted):
+            names.add(event.task)
+        elif isinstance(event, TaskFinished):
+            names.discard(event.task)
+    return names
+
+
+def _pieces(archive: Archive, reader: LogReader, run: RunRecord, *, follow: bool) -> Iterator[Piece]:
+    """What was written, and with `follow` what is still to come."""
+    while True:
+        running = follow and archive.run(run.run).state == "running"
+        yield from reader.pieces()
+        if not running:
+            return
+        _look_again(archive)
+
+
+def _look_again(archive: Archive) -> None:
+    time.sleep(LOOK)
+    archive.mark_lost(api.sweep)
+
+
+def _ended(archive: Archive, run: RunRecord, request: Request) -> RunRecord:
+    """A run once it is over, or as it is when the time is up."""
+    from spry.api.wishes import wishes
+
+    seconds = wishes(request._replace(names=())).timeout or 0.0
+    end = time.monotonic() + seconds
+    while run.state == "running" and time.monotonic() < end:
+        _look_again(archive)
+        run = archive.run(run.run)
+    return run
+
+
+def _show(piece: Piece, name: str, run: RunRecord, reader: LogReader, request: Request, screen: Screen) -> None:
+    """Show a piece: as an event, untouched, or without what a terminal would obey besides colours."""
+    from spry.store.logs import STREAMS
+
+    for data in reader.data(piece):
+        if request.json:
+            import json
+
+            from spry.core.events import TaskOutput, record
+
+            event = TaskOutput(piece.at, run.run, name, piece.attempt, STREAMS[piece.stream], data)
+            screen.show(json.dumps(record(event)) + "\n")
+        else:
+            screen.write("stdout", data if request.raw else screen.clean(name, "stdout", data))
+    if request.follow:
+        screen.flush()
+        sys.stdout.flush()
+
+
+COMMANDS: Mapping[str, Callable[[Request, Screen], int]] = {
+    "runs": runs,
+    "status": status,
+    "logs": logs,
+    "result": result,
+    "resume": resume,
+    "system": system,
+}

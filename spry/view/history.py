@@ -1,0 +1,129 @@
+"""What is remembered of runs, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from spry.core.events import rfc3339
+from spry.core.text import format_duration
+from spry.view.columns import cut, fill, printable, width
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spry.store.records import RunRecord, TaskRecord
+
+MARKS = {"succeeded": "✓", "failed": "✗", "skipped": "⊘", "cancelled": "⊘", "running": "▶", "": "·"}
+LONGEST = 40
+
+
+def runs(found: Sequence[RunRecord]) -> str:
+    """A table of runs: id, state, when, how long, what."""
+    if not found:
+        return "no runs are remembered here\n"
+    return _table([("RUN", "STATE", "STARTED", "TOOK", "TASKS", "WHAT"), *map(_row, found)])
+
+
+def runs_as_json(found: Sequence[RunRecord]) -> str:
+    """The runs as a list of objects."""
+    return _json([run_object(run) for run in found])
+
+
+def status(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str:
+    """One run and its tasks, a line each."""
+    took = f" in {format_duration(run.ended - run.started)}" if run.ended is not None else ""
+    code = "" if run.exit_code is None else f", exit code {run.exit_code}"
+    head = f"run {run.run}: {state_of(run)}{took}{code}\n{_what(run)}, started {rfc3339(run.started)}\n"
+    return head + _table([_task_row(task) for task in tasks])
+
+
+def status_as_json(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str:
+    """One run and its tasks as an object."""
+    return _json({**run_object(run), "tasks": tasks})
+
+
+def system(running: int, found: int) -> str:
+    """How the whole stands, in two lines."""
+    return f"System: OK\nTasks: {running} running\nRuns: {found} remembered\n"
+
+
+def run_object(run: RunRecord) -> dict[str, object]:
+    """A run with the names that programs read."""
+    return {
+        "run": run.run,
+        "status": state_of(run),
+        "started": rfc3339(run.started),
+        "ended": None if run.ended is None else rfc3339(run.ended),
+        "duration": None if run.ended is None else round(run.ended - run.started, 3),
+        "exit_code": run.exit_code,
+        "total": run.total,
+        "counts": run.counts,
+        "files": run.request.get("files", []),
+        "selection": run.request.get("selection", {}),
+        "folder": run.folder,
+    }
+
+
+def task_object(task: TaskRecord) -> dict[str, object]:
+    """A task with its outcome, with the names of the events."""
+    return {
+        "task": task.task,
+        "outcome": task.outcome,
+        "reason": task.reason or None,
+        "exit_code": task.exit_code,
+        "signal": task.signal,
+        "attempt": task.attempt,
+        "duration": round(task.duration, 3),
+        "message": task.message,
+    }
+
+
+def state_of(run: RunRecord) -> str:
+    """The state of a run in the word for it: running, lost, completed, timeout, cancelled or failed."""
+    if run.state != "finished":
+        return run.state
+    if run.exit_code in (129, 130, 131, 143):
+        return "cancelled"
+    return {0: "completed", 124: "timeout"}.get(run.exit_code or 0, "failed")
+
+
+def result(status: str, code: int | None, output: str, run: str, *, as_json: bool) -> str:
+    """What came of a run or a task."""
+    if as_json:
+        return _json({"status": status, "return_code": code, "output": output, "run": run})
+    return f"{output}{'' if output.endswith(chr(10)) or not output else chr(10)}{status}, exit code {code}\n"
+
+
+def _row(run: RunRecord) -> tuple[str, ...]:
+    took = "" if run.ended is None else format_duration(run.ended - run.started)
+    counts = ", ".join(f"{count} {name}" for name, count in run.counts.items()) or str(run.total)
+    return run.run, state_of(run), rfc3339(run.started)[:19].replace("T", " "), took, counts, _what(run)
+
+
+def _what(run: RunRecord) -> str:
+    files, selection = run.request.get("files", []), run.request.get("selection", {})
+    names = [os.path.basename(str(path)) for path in files] if isinstance(files, list) else []
+    chosen = selection.get("tasks", []) if isinstance(selection, dict) else []
+    return cut(printable(" ".join(map(str, [*chosen, *(f"({name})" for name in names)]))), LONGEST)
+
+
+def _task_row(task: Mapping[str, object]) -> tuple[str, ...]:
+    outcome, reason, seconds = str(task["outcome"]), task["reason"], task["duration"]
+    took = format_duration(seconds) if isinstance(seconds, float) and seconds else ""
+    why = str(reason).replace("_", " ") if reason else ""
+    message = printable(str(task["message"] or ""))
+    return MARKS[outcome], str(task["task"]), outcome or "waiting", took, ": ".join(filter(None, (why, message)))
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(fill, row, widths)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
