@@ -165,7 +165,8 @@ def _beginning(origin: Origin, asked: Wishes, attempts: Attempts) -> Beginning:
         "words": asked.words,
         "caller": situation.folder,
     }
-    return Beginning(situation.run, request, origin.folder, origin.resumed)
+    definitions = [digest_of(attempts, name) for name in plan.steps]
+    return Beginning(situation.run, request, origin.folder, definitions, origin.resumed)
 
 
 def _left(attempts: Attempts) -> Callable[[TaskFinished], Left]:
@@ -173,8 +174,7 @@ def _left(attempts: Attempts) -> Callable[[TaskFinished], Left]:
 
     def left(event: TaskFinished) -> Left:
         left = attempts.left
-        captured = left.captured.get(event.task, {})
-        return Left(digest_of(attempts, event.task), captured, left.outputs.get(event.task, {}))
+        return Left(left.captured.get(event.task, {}), left.outputs.get(event.task, {}))
 
     return left
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from itertools import zip_longest
 
 from spry.core.events import Outcome, Reason, TaskFinished
 from spry.errors import HostError, UsageError
-from spry.store import database
+from spry.store import database, journal
 from spry.store.database import Error
-from spry.store.history import EVENT, alive, run_folder
+from spry.store.ledger import ENDED, EVENT
+from spry.store.lock import alive, run_folder
 from spry.store.logs import LogReader
 from spry.store.records import RunRecord, TaskRecord
-from spry.store.rows import COLUMNS, as_json, event_of, row_of
+from spry.store.rows import COLUMNS, as_json, event_of, row_of, tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from sqlite3 import Connection
 
     from spry.core.events import Event
@@ -71,17 +73,20 @@ class Archive:
 
     def tasks(self, run: str) -> list[TaskRecord]:
         """The tasks of a run that have an outcome, in the order of its plan."""
-        order = {name: number for number, name in enumerate(self.names(run))}
+        self._catch_up(run)
+        first = self._first(run)
+        order = {name: number for number, name in enumerate(first)}
         rows = self._all("SELECT * FROM tasks WHERE run = ?", int(run))
-        return sorted(map(_task, rows), key=lambda one: order.get(one.task, len(order)))
+        found = [_task(row, first) for row in rows]
+        return sorted(found, key=lambda one: order.get(one.task, len(order)))
 
     def names(self, run: str) -> list[str]:
         """The tasks of a run in the order of its plan."""
-        rows = self._all("SELECT text FROM events WHERE run = ? AND event = 'run_started'", int(run))
-        return str(rows[0][0]).split("\n") if rows and rows[0][0] else []
+        return list(self._first(run))
 
     def events(self, run: str) -> Iterator[Event]:
         """What happened in a run, in order, without its output."""
+        self._catch_up(run)
         rows = self._all(f"SELECT {', '.join(COLUMNS)} FROM events WHERE run = ? ORDER BY number", int(run))  # noqa: S608 - our own names
         return (event_of(run, row) for row in rows)
 
@@ -95,7 +100,9 @@ class Archive:
         dead = [run for run in running if not alive(self.folder, run)]
         for run in dead:
             sweep(run)
-            self._write(self._lose, run)
+            self._catch_up(run)
+            self._write(self._settle, run)
+            journal.forget(run_folder(self.folder, run))
         return dead
 
     def tidy(self, before: float) -> list[str]:
@@ -106,11 +113,35 @@ class Archive:
             self._write(self._forget, run)
         return stale
 
-    def _lose(self, run: str) -> None:
-        """Nothing to do if somebody else was faster, or the run ended between the two looks."""
+    def _first(self, run: str) -> dict[str, str]:
+        """The tasks of a run in the order of its plan, and the digests of what they are."""
+        rows = self._all("SELECT text, definition FROM events WHERE run = ? AND number = 1", int(run))
+        names, definitions = rows[0] if rows else ("", "")
+        digests = str(definitions).split(" ")
+        return dict(zip_longest(str(names).split("\n"), digests, fillvalue="")) if names else {}
+
+    def _catch_up(self, run: str) -> None:
+        """Bring in what the journal of a run has and the database has not, also while the run goes on."""
+        rows = list(journal.read(run_folder(self.folder, run)))
+        if rows:
+            self._write(lambda _: self._connection.executemany(EVENT, rows), run)
+
+    def _settle(self, run: str) -> None:
+        """How a dead run ended; nothing to do if somebody else was faster, or it ended between the two looks."""
         execute = self._connection.execute
         if not execute("SELECT 1 FROM runs WHERE run = ? AND state = 'running'", (run,)).fetchone():
             return
+        query = "SELECT at, exit_code, text FROM events WHERE run = ? AND event = 'run_finished'"
+        ended = execute(query, (run,)).fetchone()
+        if ended is None:
+            self._lose(run)
+            return
+        at, code, words = ended
+        execute(ENDED, (at, code, as_json(tally(words)), run))
+
+    def _lose(self, run: str) -> None:
+        """The process of a run died, and its attempts with it."""
+        execute = self._connection.execute
         under_way: dict[str, tuple[int, float]] = {}
         number, at = 0, 0.0
         query = "SELECT number, at, event, task, attempt FROM events WHERE run = ? ORDER BY number"
@@ -122,18 +153,16 @@ class Archive:
         for task, (attempt, started) in under_way.items():
             number += 1
             lost = TaskFinished(at, run, task, attempt, Outcome.FAILED, Reason.LOST, None, None, at - started, LOST)
-            execute(EVENT, (run, number, *row_of(lost)))
-            row = (run, task, "failed", "lost", None, None, attempt, started, at - started, LOST, "", "{}", "{}")
-            execute("INSERT OR REPLACE INTO tasks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
-        tally = dict(execute("SELECT outcome, count(*) FROM tasks WHERE run = ? GROUP BY outcome", (run,)))
+            execute(EVENT, (run, number, *row_of(lost), started, None, None, None))
+        counted = dict(execute("SELECT outcome, count(*) FROM tasks WHERE run = ? GROUP BY outcome", (run,)))
         update = "UPDATE runs SET state = 'lost', ended = ?, counts = ? WHERE run = ?"
-        execute(update, (at, as_json(tally), run))
+        execute(update, (at, as_json(counted), run))
 
     def _forget(self, run: str) -> None:
-        for table in ("events", "tasks", "runs"):
+        for table in ("events", "runs"):
             self._connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
 
-    def _write(self, act: Callable[[str], None], run: str) -> None:
+    def _write(self, act: Callable[[str], object], run: str) -> None:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -175,8 +204,9 @@ def _run(row: tuple[object, ...]) -> RunRecord:
     return RunRecord._make(values)
 
 
-def _task(row: tuple[object, ...]) -> TaskRecord:
+def _task(row: tuple[object, ...], definitions: Mapping[str, str]) -> TaskRecord:
     import json  # noqa: PLC0415 - as above
 
-    *values, captured, outputs = row
-    return TaskRecord._make((str(values[0]), *values[1:], json.loads(str(captured)), json.loads(str(outputs))))
+    run, task, *values, captured, outputs = row
+    left = json.loads(str(captured)), json.loads(str(outputs))
+    return TaskRecord._make((str(run), task, *values, definitions.get(str(task), ""), *left))

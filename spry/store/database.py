@@ -38,16 +38,16 @@ MIGRATIONS = (
         total INTEGER NOT NULL, counts TEXT NOT NULL, request TEXT NOT NULL, folder TEXT NOT NULL,
         work TEXT NOT NULL, resumed INTEGER);
     CREATE INDEX runs_by_work ON runs (work, run);
-    CREATE TABLE tasks (
-        run INTEGER NOT NULL, task TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, exit_code INTEGER,
-        signal INTEGER, attempt INTEGER NOT NULL, started REAL, duration REAL NOT NULL, message TEXT NOT NULL,
-        definition TEXT NOT NULL, captured TEXT NOT NULL, outputs TEXT NOT NULL,
-        PRIMARY KEY (run, task)) WITHOUT ROWID;
     CREATE TABLE events (
         run INTEGER NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, at REAL NOT NULL, task TEXT,
         attempt INTEGER, outcome TEXT, reason TEXT, exit_code INTEGER, signal INTEGER, seconds REAL, amount INTEGER,
-        text TEXT,
+        text TEXT, started REAL, definition TEXT, captured TEXT, outputs TEXT,
         PRIMARY KEY (run, number)) WITHOUT ROWID;
+    CREATE VIEW tasks AS
+        SELECT run, task, outcome, coalesce(reason, '') AS reason, exit_code, signal, attempt, started,
+            seconds AS duration, coalesce(text, '') AS message,
+            coalesce(captured, '{}') AS captured, coalesce(outputs, '{}') AS outputs
+        FROM events WHERE event = 'task_finished';
     """,
 )
 

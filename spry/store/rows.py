@@ -88,7 +88,7 @@ def _run_started(*row: Any) -> Event:
 
 def _run_finished(*row: Any) -> Event:
     at, run, *_, code, _, seconds, ok, words = row
-    return RunFinished(at, run, bool(ok), _tally(words), seconds, code)
+    return RunFinished(at, run, bool(ok), tally(words), seconds, code)
 
 
 def _progress(*row: Any) -> Event:
@@ -127,6 +127,7 @@ def as_json(value: object) -> str:
     raise TypeError(f"{type(value).__name__} is no value of JSON")
 
 
-def _tally(words: str) -> Mapping[str, int]:
+def tally(words: str) -> Mapping[str, int]:
+    """The counts of a run, as they are written in the text of its last event."""
     pairs = (pair.partition("=") for pair in words.split())
     return {key: int(count) for key, _, count in pairs}

@@ -10,9 +10,10 @@ import pytest
 
 from spry.core.events import Outcome, RunFinished, RunStarted, TaskFinished, TaskOutput, TaskStarted
 from spry.errors import HostError, UsageError
-from spry.store import database
+from spry.store import database, journal
 from spry.store.archive import Archive
-from spry.store.history import Beginning, History, Left, alive, durations, work_of
+from spry.store.history import Beginning, History, Left, durations, work_of
+from spry.store.lock import alive
 
 RUN = "1795238277859122139"
 LATER = "1795238277859122140"
@@ -21,7 +22,7 @@ LATER = "1795238277859122140"
 def history(folder, run=RUN, warn=print, resumed=""):
     request = {"files": ["/a/Spryfile.md"], "selection": {"tasks": []}}
     connection = database.connect(str(folder), create=True)
-    return History(str(folder), connection, Beginning(run, request, "/a", resumed), lambda _: Left("abc"), warn)
+    return History(str(folder), connection, Beginning(run, request, "/a", ["abc"], resumed), lambda _: Left(), warn)
 
 
 def archive(folder):
@@ -30,8 +31,13 @@ def archive(folder):
 
 def live(listener, run=RUN, code=0, at=10.0, *, end=True):
     """A run of one task."""
-    outcome = Outcome.FAILED if code else Outcome.SUCCEEDED
     listener(RunStarted(at, run, ("build",), 1))
+    work(listener, run, code, at, end=end)
+
+
+def work(listener, run=RUN, code=0, at=10.0, *, end=True):
+    """What comes after its start."""
+    outcome = Outcome.FAILED if code else Outcome.SUCCEEDED
     listener(TaskStarted(at, run, "build", 1))
     listener(TaskOutput(at, run, "build", 1, "stdout", b"one\x00\xff\n"))
     if end:
@@ -102,11 +108,11 @@ def test_tidying_keeps_what_can_be_resumed(tmp_path):
 
 def test_the_usual_time_of_a_task_is_known_after_a_run(tmp_path):
     listener = history(tmp_path)
-    work = work_of({"files": ["/a/Spryfile.md"], "selection": {"tasks": []}})
+    same = work_of({"files": ["/a/Spryfile.md"], "selection": {"tasks": []}})
     live(listener)
 
     with closing(database.connect(str(tmp_path))) as connection:
-        assert durations(connection, work) == {"build": 2.0}
+        assert durations(connection, same) == {"build": 2.0}
 
 
 @pytest.mark.parametrize("end", ["22139", RUN])
@@ -145,18 +151,92 @@ def test_a_damaged_database_is_named_and_kept(tmp_path):
     assert (tmp_path / database.NAME).read_bytes().startswith(b"this is no")
 
 
-def test_a_run_whose_database_fails_is_recorded_no_further_and_says_so_once(tmp_path, monkeypatch):
+def test_a_run_that_finds_the_database_locked_at_its_end_says_so_and_is_brought_in_by_the_next(tmp_path, monkeypatch):
     monkeypatch.setattr(database, "PATIENCE", 0.05)
     said = []
     listener = history(tmp_path, warn=said.append)
     listener(RunStarted(1.0, RUN, ("build",), 1))
     with closing(sqlite3.connect(tmp_path / database.NAME, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        live(listener)
+        work(listener, code=4)
 
     assert len(said) == 1
     assert "locked" in said[0]
     assert not listener.incomplete
+    with archive(tmp_path) as found:
+        assert found.mark_lost(print) == [RUN]
+        assert found.run(RUN).state == "finished"
+        assert found.run(RUN).exit_code == 4
+        assert [task.outcome for task in found.tasks(RUN)] == ["failed"]
+
+
+def test_a_run_that_finds_the_database_locked_at_its_start_goes_on_without_history(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    said = []
+    listener = history(tmp_path, warn=said.append)
+    with closing(sqlite3.connect(tmp_path / database.NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        live(listener)
+
+    assert len(said) == 1
+    assert "without history" in said[0]
+
+
+def test_whoever_asks_sees_what_a_run_under_way_has_done_so_far(tmp_path):
+    listener = history(tmp_path)
+    live(listener, end=False)
+
+    with archive(tmp_path) as found:
+        assert [type(event) for event in found.events(RUN)] == [RunStarted, TaskStarted]
+    listener.close()
+
+
+def test_a_long_run_is_whole_however_it_came_into_the_database(tmp_path):
+    listener = history(tmp_path)
+    names = tuple(f"task{number}" for number in range(700))
+    events = [RunStarted(1.0, RUN, names, 1)]
+    for name in names:
+        events += [
+            TaskStarted(1.0, RUN, name, 1),
+            TaskFinished(1.0, RUN, name, 1, Outcome.SUCCEEDED, None, 0, None, 0.0),
+        ]
+    for event in events[:900]:
+        listener(event)
+    with archive(tmp_path) as found:
+        halfway = list(found.events(RUN))
+    for event in events[900:]:
+        listener(event)
+    listener.close()
+
+    with archive(tmp_path) as found:
+        assert halfway == events[:900]
+        assert list(found.events(RUN)) == events
+
+
+def test_a_journal_that_was_cut_off_or_damaged_counts_up_to_there(tmp_path):
+    listener = history(tmp_path)
+    live(listener, end=False)
+    listener(TaskFinished(12.0, RUN, "build", 1, Outcome.SUCCEEDED, None, 0, None, 2.0))
+    listener.close()
+    path = tmp_path / "runs" / RUN / journal.NAME
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with archive(tmp_path) as found:
+        assert [type(event) for event in found.events(RUN)] == [RunStarted, TaskStarted]
+
+
+def test_a_journal_without_room_is_told_once_and_the_run_is_remembered_at_its_end(tmp_path):
+    said = []
+    full = tmp_path / "runs" / RUN / journal.NAME
+    listener = history(tmp_path, warn=said.append)
+    listener._ledger._journal._descriptor = os.open("/dev/full", os.O_WRONLY)
+    live(listener)
+
+    assert len(said) == 1
+    assert "No space left" in said[0]
+    assert not full.exists()
+    with archive(tmp_path) as found:
+        assert [task.outcome for task in found.tasks(RUN)] == ["succeeded"]
 
 
 def test_output_that_cannot_be_written_is_told_once_and_makes_the_record_incomplete(tmp_path):

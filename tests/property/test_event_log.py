@@ -64,7 +64,7 @@ def runs(draw):
 
 def stored(folder, events):
     """Events written by one process, as another reads them."""
-    history = History(folder, database.connect(folder, create=True), Beginning(RUN, {}, "/"), lambda _: Left(""), print)
+    history = History(folder, database.connect(folder, create=True), Beginning(RUN, {}, "/"), lambda _: Left(), print)
     for event in events:
         history(event)
     history.close()

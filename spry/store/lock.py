@@ -1,0 +1,43 @@
+"""Where the files of a run are, and the lock in there that says whether it is under way.
+
+A lock dies with its process, however that dies; a number in a file does not, and a heartbeat can be late.
+"""
+
+from __future__ import annotations
+
+import os
+
+CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def run_folder(folder: str, run: str) -> str:
+    """Where the files of a run are."""
+    return os.path.join(folder, "runs", run)
+
+
+def locked(place: str) -> int:
+    """The lock of a new run in its new folder, to be held until it has ended; raises OSError."""
+    import fcntl  # noqa: PLC0415 - a run without history needs none
+
+    os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
+    os.mkdir(place, 0o700)
+    lock = os.open(os.path.join(place, "lock"), CREATE, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
+
+
+def alive(folder: str, run: str) -> bool:
+    """Whether somebody holds the lock of a run, which nobody does once its process has ended, however it did."""
+    import fcntl  # noqa: PLC0415 - only where a run is recorded as running
+
+    try:
+        lock = os.open(os.path.join(run_folder(folder, run), "lock"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
