@@ -12,12 +12,12 @@ from spry.store.database import Error
 from spry.store.ledger import ENDED, EVENT
 from spry.store.lock import alive, run_folder
 from spry.store.logs import LogReader
-from spry.store.records import RunRecord, TaskRecord
+from spry.store.records import RunRecord, Statistic, TaskRecord
 from spry.store.rows import COLUMNS, as_json, event_of, row_of, tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from sqlite3 import Connection
 
     from spry.core.events import Event
@@ -79,6 +79,29 @@ class Archive:
         rows = self._all("SELECT * FROM tasks WHERE run = ?", int(run))
         found = [_task(row, first) for row in rows]
         return sorted(found, key=lambda one: order.get(one.task, len(order)))
+
+    def statistics(self, runs: Collection[str]) -> list[Statistic]:
+        """How the tasks of these runs fared, in the order of their names."""
+        found: dict[str, list[tuple[str, float]]] = {}
+        query = (
+            "SELECT run, task, outcome, duration FROM tasks WHERE attempt > 0 OR outcome <> 'succeeded' ORDER BY task"
+        )
+        for run, task, outcome, duration in self._all(query):
+            if str(run) in runs:
+                found.setdefault(str(task), []).append((str(outcome), float(str(duration))))
+        return [_statistic(task, ends) for task, ends in found.items()]
+
+    def collected(self) -> set[str]:
+        """The runs whose results somebody has collected."""
+        return {str(row[0]) for row in self._all("SELECT run FROM runs WHERE collected")}
+
+    def collect(self, runs: Iterable[str]) -> None:
+        """Count the results of these runs as collected."""
+        for run in runs:
+            self._write(self._collect, run)
+
+    def _collect(self, run: str) -> None:
+        self._connection.execute("UPDATE runs SET collected = 1 WHERE run = ?", (run,))
 
     def names(self, run: str) -> list[str]:
         """The tasks of a run in the order of its plan."""
@@ -184,6 +207,14 @@ class Archive:
         return database.unusable(os.path.join(self.folder, database.NAME), error)
 
 
+def _statistic(task: str, ends: Sequence[tuple[str, float]]) -> Statistic:
+    counts: dict[str, int] = {}
+    for outcome, _ in ends:
+        counts[outcome] = counts.get(outcome, 0) + 1
+    seconds = sorted(duration for outcome, duration in ends if outcome == "succeeded") or [0.0]
+    return Statistic(task, len(ends), counts, seconds[len(seconds) // 2], seconds[-1])
+
+
 def _remove(folder: str) -> None:
     """The files of a run; the folder holds nothing else."""
     try:
@@ -207,6 +238,7 @@ def _run(row: tuple[object, ...]) -> RunRecord:
 def _task(row: tuple[object, ...], definitions: Mapping[str, str]) -> TaskRecord:
     import json  # noqa: PLC0415 - as above
 
-    run, task, *values, captured, outputs = row
+    run, task, *values, definition, captured, outputs = row
+    defined = definitions.get(str(task), "") if definition is None else definition
     left = json.loads(str(captured)), json.loads(str(outputs))
-    return TaskRecord._make((str(run), task, *values, definitions.get(str(task), ""), *left))
+    return TaskRecord._make((str(run), task, *values, defined, *left))

@@ -36,7 +36,7 @@ MIGRATIONS = (
     CREATE TABLE runs (
         run INTEGER PRIMARY KEY, state TEXT NOT NULL, started REAL NOT NULL, ended REAL, exit_code INTEGER,
         total INTEGER NOT NULL, counts TEXT NOT NULL, request TEXT NOT NULL, folder TEXT NOT NULL,
-        work TEXT NOT NULL, resumed INTEGER);
+        work TEXT NOT NULL, resumed INTEGER, collected INTEGER NOT NULL DEFAULT 0);
     CREATE INDEX runs_by_work ON runs (work, run);
     CREATE TABLE events (
         run INTEGER NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, at REAL NOT NULL, task TEXT,
@@ -45,7 +45,7 @@ MIGRATIONS = (
         PRIMARY KEY (run, number)) WITHOUT ROWID;
     CREATE VIEW tasks AS
         SELECT run, task, outcome, coalesce(reason, '') AS reason, exit_code, signal, attempt, started,
-            seconds AS duration, coalesce(text, '') AS message,
+            seconds AS duration, coalesce(text, '') AS message, definition,
             coalesce(captured, '{}') AS captured, coalesce(outputs, '{}') AS outputs
         FROM events WHERE event = 'task_finished';
     """,

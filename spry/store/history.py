@@ -28,10 +28,14 @@ DURATIONS = """
 
 
 class Left(NamedTuple):
-    """What a task that succeeded left: its captures and the values of `$SPRY_OUTPUT`."""
+    """What a task that succeeded left: its captures and the values of `$SPRY_OUTPUT`.
+
+    It is not `whole` if something of it must not be written down: resumed, such a task runs again.
+    """
 
     captured: Mapping[str, str] = {}
     outputs: Mapping[str, str] = {}
+    whole: bool = True
 
 
 class Beginning(NamedTuple):
@@ -85,7 +89,7 @@ class History:
         self._number += 1
         row = (self._run, self._number, *row_of(event))
         if isinstance(event, TaskFinished):
-            self._ledger.keep((*row, self._started.pop(event.task, None), None, *self._leavings(event)))
+            self._ledger.keep((*row, self._started.pop(event.task, None), *self._leavings(event)))
         elif isinstance(event, RunStarted):
             self._numbers = {name: number for number, name in enumerate(event.tasks)}
             self._ledger.begin(self._known(event), (*row, None, " ".join(self._beginning.definitions), None, None))
@@ -106,12 +110,12 @@ class History:
             os.close(self._lock)
             self._lock = -1
 
-    def _leavings(self, event: TaskFinished) -> tuple[str | None, str | None]:
-        """What dependents of a later run need."""
+    def _leavings(self, event: TaskFinished) -> tuple[str | None, str | None, str | None]:
+        """What dependents of a later run need; an empty definition is like that of no task."""
         if event.outcome is not Outcome.SUCCEEDED:
-            return None, None
-        captured, outputs = self._left(event)
-        return as_json(captured) if captured else None, as_json(outputs) if outputs else None
+            return None, None, None
+        captured, outputs, whole = self._left(event)
+        return None if whole else "", as_json(captured) if captured else None, as_json(outputs) if outputs else None
 
     def _known(self, event: RunStarted) -> tuple[object, ...]:
         """The row of the run."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    Files = Sequence[tuple[str, str, bytes]]
+    Files = Sequence[tuple[str, str, bytes] | tuple[str, str, bytes, int]]
     Row = tuple[Any, ...]
 
 MAGIC = b"spry compiled runbook 1\n"
@@ -46,7 +46,7 @@ class PlanCache:
     """Keeps compiled runbooks in a folder of the user's.
 
     `files` are, in order, the path of each file as people wrote it, its absolute folder, and its bytes: a graph
-    holds all three, so none of them may differ. Neither method ever raises.
+    holds all three, so none of them may differ. More about a file is not looked at. Neither method ever raises.
     """
 
     __slots__ = ("_code", "_folder")
@@ -78,7 +78,7 @@ class PlanCache:
 
     def _digest(self, files: Files) -> bytes:
         digest = blake2b(self._code, digest_size=20)
-        for path, folder, data in files:
+        for path, folder, data, *_ in files:
             digest.update(ascii((path, folder, len(data))).encode())
             digest.update(data)
         return digest.digest()

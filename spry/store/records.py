@@ -27,6 +27,16 @@ class RunRecord(NamedTuple):
     folder: str
 
 
+class Statistic(NamedTuple):
+    """How the attempts to run one task ended over all runs; seconds are those of successes, 0 without any."""
+
+    task: str
+    runs: int
+    counts: Mapping[str, int]
+    median: float
+    longest: float
+
+
 class TaskRecord(NamedTuple):
     """The outcome of one task in one run; `outcome` is empty while it has none.
 

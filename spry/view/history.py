@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import NamedTuple
 
 from spry.core.events import rfc3339
 from spry.core.text import format_duration
@@ -13,10 +14,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spry.store.records import RunRecord, TaskRecord
+    from spry.store.records import RunRecord, Statistic, TaskRecord
+
+
+class Result(NamedTuple):
+    """What came of a run or a task; `code` is None without an exit code."""
+
+    status: str
+    code: int | None
+    output: str
+    run: str
+
 
 MARKS = {"succeeded": "✓", "failed": "✗", "skipped": "⊘", "cancelled": "⊘", "running": "▶", "": "·"}
 LONGEST = 40
+OUTCOMES = ("succeeded", "failed", "skipped", "cancelled")
 
 
 def runs(found: Sequence[RunRecord]) -> str:
@@ -29,6 +41,37 @@ def runs(found: Sequence[RunRecord]) -> str:
 def runs_as_json(found: Sequence[RunRecord]) -> str:
     """The runs as a list of objects."""
     return _json([run_object(run) for run in found])
+
+
+def statistics(found: Sequence[Statistic]) -> str:
+    """A table of tasks: how often, how they ended, how long they took."""
+    if not found:
+        return "no task has ended here\n"
+    rows = [
+        (one.task, str(one.runs), *(str(one.counts.get(outcome, 0)) for outcome in OUTCOMES), *map(_took, one[3:]))
+        for one in found
+    ]
+    return _table([("TASK", "RUNS", *map(str.upper, OUTCOMES), "MEDIAN", "LONGEST"), *rows])
+
+
+def statistics_as_json(found: Sequence[Statistic]) -> str:
+    """The statistics as a list of objects."""
+    return _json(
+        [
+            {
+                "task": one.task,
+                "runs": one.runs,
+                "counts": one.counts,
+                "median": round(one.median, 3),
+                "longest": round(one.longest, 3),
+            }
+            for one in found
+        ]
+    )
+
+
+def _took(seconds: float) -> str:
+    return format_duration(seconds) if seconds else ""
 
 
 def status(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str:
@@ -89,11 +132,25 @@ def state_of(run: RunRecord) -> str:
     return {0: "completed", 124: "timeout"}.get(run.exit_code or 0, "failed")
 
 
-def result(status: str, code: int | None, output: str, run: str, *, as_json: bool) -> str:
+def result(found: Result, *, as_json: bool) -> str:
     """What came of a run or a task."""
     if as_json:
-        return _json({"status": status, "return_code": code, "output": output, "run": run})
-    return f"{output}{'' if output.endswith(chr(10)) or not output else chr(10)}{status}, exit code {code}\n"
+        return _json(_result_object(found))
+    output = found.output
+    return (
+        f"{output}{'' if output.endswith(chr(10)) or not output else chr(10)}{found.status}, exit code {found.code}\n"
+    )
+
+
+def results(found: Sequence[Result], *, as_json: bool) -> str:
+    """What came of several runs."""
+    if as_json:
+        return _json([_result_object(one) for one in found])
+    return "".join(f"run {one.run}\n{result(one, as_json=False)}" for one in found)
+
+
+def _result_object(found: Result) -> dict[str, object]:
+    return {"status": found.status, "return_code": found.code, "output": found.output, "run": found.run}
 
 
 def _row(run: RunRecord) -> tuple[str, ...]:

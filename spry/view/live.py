@@ -17,7 +17,7 @@ from spry.core.events import (
     TaskRetrying,
     TaskStarted,
 )
-from spry.core.text import format_duration
+from spry.core.text import exact_duration, format_duration
 from spry.view.columns import cut, fill, printable, width
 from spry.view.escapes import without
 from spry.view.screen import STREAMS, paint
@@ -38,6 +38,7 @@ FIRST = 0.2  # seconds before the first board: most runs are over by then
 MOST_ROWS = 8
 PREVIEW = 512  # bytes of output in which the last line is looked for
 MOST_HELD = 500
+ESTIMATED = 1.0  # seconds between two estimates of the time left
 
 
 class Running:
@@ -76,6 +77,10 @@ class Live:
         self._latest = 0.0
         self._painted = 0.0
         self._ahead = float("-inf")
+        self._usual: Mapping[str, float] = {}
+        self._over: set[str] = set()
+        self._jobs = 1
+        self._left: tuple[float, float | None] = (float("-inf"), None)  # when it was estimated, and what came out
 
     def __call__(self, event: Event) -> None:
         """Take the next event of the run."""
@@ -92,6 +97,10 @@ class Live:
             self._screen.flush()
         elif len(self._held) > MOST_HELD and not self._owners:
             self._redraw(event.at)
+
+    def expect(self, usual: Mapping[str, float]) -> None:
+        """The seconds that tasks usually take, of which the time left is made."""
+        self._usual = usual
 
     @property
     def refresh(self) -> float:
@@ -121,6 +130,7 @@ class Live:
         match event:
             case RunStarted():
                 self._begun, self._total = event.at, len(event.tasks)
+                self._jobs = event.jobs
                 self._drawing = self._total > 1
             case TaskStarted():
                 self._running[event.task] = Running(event.at)
@@ -133,6 +143,7 @@ class Live:
                 self._leave(event.task)
             case TaskFinished():
                 self._leave(event.task)
+                self._over.add(event.task)
                 self._ended[event.outcome] = self._ended.get(event.outcome, 0) + 1
             case RunFinished():
                 self._drawing = False
@@ -213,7 +224,20 @@ class Live:
         done = f"{sum(self._ended.values())}/{self._total} done"
         others = (Outcome.FAILED, Outcome.SKIPPED, Outcome.CANCELLED)
         bad = [f"{self._ended[outcome]} {outcome}" for outcome in others if self._ended.get(outcome)]
-        return " · ".join([done, f"{len(self._running)} running", *bad, format_duration(now - self._begun)])
+        left = [f"about {exact_duration(float(round(seconds)))} left"] if (seconds := self._seconds_left(now)) else []
+        return " · ".join([done, f"{len(self._running)} running", *bad, format_duration(now - self._begun), *left])
+
+    def _seconds_left(self, now: float) -> float:
+        """An estimate of a second or more, made anew once a second; 0 if there is none."""
+        at, seconds = self._left
+        if self._usual and now - at >= ESTIMATED:
+            from spry.core.remaining import seconds_left  # noqa: PLC0415 - for runs that last, and have before
+
+            running = {name: now - task.since for name, task in self._running.items()}
+            seconds = seconds_left(self._steps, self._usual, self._over, running, self._jobs)
+            at, self._left = now, (now, seconds)
+        rest = (seconds or 0.0) - (now - at)
+        return rest if rest >= 1.0 else 0.0
 
 
 def _row(name: str, task: Running, now: float, columns: int) -> Row:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 
+import jsonschema
 import pytest
-from book import cell
+from book import ROOT, cell
 
 BOOK = (cell("bash build", "printf 'one\\n'; echo two >&2"), cell("bash test --dep build", "test -e ok"))
 
@@ -149,3 +151,163 @@ def test_several_runs_at_once_do_not_disturb_each_other(book):
 
     assert errors == [b""] * 4
     assert [run["counts"] for run in book.run("runs", "--json").json] == [{"succeeded": 20}] * 4
+
+
+def conform(value, name):
+    schema = json.loads((ROOT / "docs" / "schemas" / f"{name}.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(value)
+    return value
+
+
+def test_what_programs_read_conforms_to_its_schemas(ran):
+    book, run = ran
+
+    assert len(conform(book.run("runs", "--json").json, "runs")) == 1
+    assert len(conform(book.run("runs", "--stats", "--json").json, "statistics")) == 2
+    assert conform(book.run("status", "--json").json, "status")["runs"] == 1
+    assert len(conform(book.run("status", run, "--json").json, "status")["tasks"]) == 2
+    assert conform(book.run("result", run, "--json").json, "result")["return_code"] == 1
+    assert len(conform(book.run("result", "--all", "--json").json, "result")) == 1
+    events = [conform(event, "event") for event in book.run("logs", run, "--json").events]
+    assert [(event["stream"], event["text"]) for event in events] == [("stdout", "one\n"), ("stderr", "two\n")]
+
+
+@pytest.fixture
+def held(book):
+    """A book whose run waits for its gate to open, the process of that run, and its id."""
+    gate, ready = book.fifo("gate"), book.fifo("ready")
+    book(cell("bash wait", "echo begun; echo aside >&2; echo > ready; read < gate; echo ended"))
+    process = book.start("runbook")
+    ready.read_bytes()
+    return gate, process, book.run("runs", "--json").json[0]["run"]
+
+
+def test_what_programs_read_of_a_run_under_way_conforms_too(book, held):
+    gate, process, run = held
+    status = conform(book.run("status", run, "--json").json, "status")
+    result = conform(book.run("result", f"{run}/wait", "--json").json, "result")
+    conform(book.run("runs", "--json").json, "runs")
+    gate.write_text("\n")
+    process.communicate()
+
+    assert (status["status"], status["tasks"][0]["outcome"]) == ("running", "running")
+    assert (result["status"], result["output"]) == ("running", "begun\n")
+
+
+def test_a_status_is_watched_until_the_run_is_over(book, held):
+    gate, process, run = held
+    watching = book.start("status", run, "--watch")
+    first = watching.stdout.readline()
+    gate.write_text("\n")
+    with watching:
+        rest = watching.stdout.read()
+    process.communicate()
+
+    assert b"running" in first
+    assert b"completed" in rest
+    assert watching.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("logs", "--follow"), b"begun\naside\nended\n"),
+        (("logs", "--follow", "--raw"), b"begun\naside\nended\n"),
+        (("result", "--stream"), b"begun\nended\n"),
+    ],
+)
+def test_output_is_followed_until_the_run_is_over(book, held, argv, expected):
+    gate, process, run = held
+    following = book.start(argv[0], run, *argv[1:])
+    first = following.stdout.readline()
+    gate.write_text("\n")
+    with following:
+        rest, told = following.stdout.read(), following.stderr.read()
+    process.communicate()
+
+    assert first + rest == expected
+    assert (b"completed, exit code 0" in told) is (argv[0] == "result")
+
+
+def test_a_result_is_waited_for(book, held):
+    gate, process, run = held
+    late = book.run("result", run, "--timeout", "0.2")
+    waiting = book.start("result", run, "--timeout", "60")
+    gate.write_text("\n")
+    told, _ = waiting.communicate()
+    process.communicate()
+
+    assert late.exit_code == 124
+    assert told == b"begun\nended\ncompleted, exit code 0\n"
+
+
+def test_raw_logs_pass_every_byte(book):
+    book(cell("bash colours", r"printf 'a\033[31mb\033[2Kc\377\000\n'"))
+    book.run("runbook")
+    run = book.run("runs", "--json").json[0]["run"]
+
+    assert book.run("logs", run, "--raw").stdout.encode("utf-8", "surrogateescape") == b"a\x1b[31mb\x1b[2Kc\xff\0\n"
+
+
+def test_results_are_collected_once(book):
+    book(*BOOK).run("task", "build")
+    book.run("task", "test")
+    peeked = book.run("result", "--all", "--peek", "--json").json
+    first, second = book.run("result", "--all", "--json").json, book.run("result", "--all", "--json").json
+    book.run("task", "build")
+    third = book.run("result", "--all")
+
+    assert [one["status"] for one in peeked] == ["completed", "failed"]
+    assert (first, second) == (peeked, [])
+    assert third.stdout.endswith("one\ncompleted, exit code 0\n")
+
+
+def test_a_run_under_way_is_not_collected(book, held):
+    gate, process, _ = held
+    before = book.run("result", "--all", "--json").json
+    gate.write_text("\n")
+    process.communicate()
+
+    assert before == []
+    assert len(book.run("result", "--all", "--json").json) == 1
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--peek",),
+        ("--all", "1"),
+        ("--all", "--stream"),
+        ("--all", "--timeout", "1s"),
+        ("--stream", "--json", "RUN"),
+        (),
+    ],
+)
+def test_options_of_a_result_that_do_not_go_together_are_refused(ran, argv):
+    book, run = ran
+
+    assert book.run("result", *(run if word == "RUN" else word for word in argv)).exit_code == 2
+
+
+def test_statistics_count_how_tasks_ended(book):
+    book(*BOOK).run("runbook")
+    book.path("ok").touch()
+    book.run("runbook")
+    found = {one["task"]: one for one in book.run("runs", "--stats", "--json").json}
+    failed = {one["task"]: one for one in book.run("runs", "--stats", "--json", "--status", "failed").json}
+
+    assert found["build"]["counts"] == {"succeeded": 2}
+    assert found["test"]["counts"] == {"succeeded": 1, "failed": 1}
+    assert found["build"]["longest"] >= found["build"]["median"] > 0
+    assert failed["test"]["counts"] == {"failed": 1}
+    assert "TASK" in book.run("runs", "--stats").stdout
+
+
+@pytest.mark.parametrize(
+    ("state", "exits"), [("completed", [0]), ("failed", [1]), ("finished", [1, 0]), ("lost", []), ("running", [])]
+)
+def test_runs_are_listed_by_their_state(book, state, exits):
+    book(*BOOK).run("task", "build")
+    book.run("task", "test")
+
+    assert [run["exit_code"] for run in book.run("runs", "--status", state, "--json").json] == exits

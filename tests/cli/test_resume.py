@@ -149,3 +149,18 @@ def attempts(book, runs):
                 ended += [line] if task["outcome"] == "succeeded" else []
     assert len(ended) == 40
     return ended, begun
+
+
+def test_a_dry_run_shows_what_would_run_again_and_changes_nothing(book):
+    book(*CHAIN).run("runbook")
+    before = effects(book)
+    done, told = book.run("resume", "-n", "--json"), book.run("resume", "--dry-run")
+    notes = {task["name"]: task["notes"] for task in done.json["tasks"]}
+
+    assert done.exit_code == 0
+    assert ["not run again" in " ".join(notes[name]) for name in ("one", "two", "three", "aside")] == [
+        True, False, False, True,
+    ]  # fmt: skip
+    assert "not run again" in told.stdout
+    assert effects(book) == before
+    assert len(book.run("runs", "--json").json) == 1

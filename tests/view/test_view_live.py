@@ -119,6 +119,17 @@ def test_no_line_of_the_board_reaches_the_last_column(columns, stage):
     assert columns - 2 <= stage.glass.widest < columns  # a wide letter may not fit the rest
 
 
+def test_the_board_says_how_long_the_rest_usually_takes(stage):
+    steps = plan(*(Task(name, "bash") for name in "ab")).steps
+    stage = stage(of=plan(*(Task(name, "bash") for name in "ab")))
+    stage.live.expect({"a": 10.0, "b": 95.0})
+    seen = [stage.see(started(*steps), begun("a"), begun("b"), beat=5.0), stage.see(beat=25.0), stage.see(beat=94.9)]
+
+    assert [line.rpartition(" · ")[2] for line in (one.splitlines()[-1] for one in seen)] == [
+        "about 1m30s left", "about 1m10s left", "1m35s",
+    ]  # fmt: skip
+
+
 def test_a_short_run_sees_no_board(stage):
     seen = stage().see(started("a", "b"), begun("a"), beat=0.1)
 
