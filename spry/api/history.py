@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
 from spry.api.places import STDIN, upward
@@ -104,11 +105,21 @@ def place(folder: str) -> str:
     """
     folders = list(upward(folder))
     for above in folders:
-        if os.path.isdir(os.path.join(above, OWN)):
+        if _is_ours(os.path.join(above, OWN)):
             return os.path.join(above, OWN)
     home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     root = os.path.realpath(folders[-1])
     return os.path.join(home, "spry", f"{os.path.basename(root) or 'root'}-{digest(root)[:10]}")
+
+
+def _is_ours(path: str) -> bool:
+    """Whether there is a folder for history that is not laid there by a stranger, who would read and write it."""
+    try:
+        own, above = os.stat(path), os.stat(os.path.dirname(path))
+    except OSError:
+        return False
+    is_open = bool(above.st_mode & stat.S_IWOTH) and own.st_uid != os.geteuid()
+    return stat.S_ISDIR(own.st_mode) and not is_open
 
 
 def archive(folder: str) -> Archive | None:
@@ -154,7 +165,7 @@ def _beginning(origin: Origin, asked: Wishes, attempts: Attempts) -> Beginning:
     tasks = [step.task for step in plan.steps.values()]
     secret = {one.name for task in tasks if task.params for one in task.params if one.type == "secret"}
     secret.update(name for settings in plan.settings.values() for name in settings.secrets)
-    request = {
+    request: dict[str, object] = {
         "files": origin.files,
         "selection": origin.selection._asdict(),
         "params": {name: value for name, value in asked.params.items() if name not in secret},
@@ -165,6 +176,9 @@ def _beginning(origin: Origin, asked: Wishes, attempts: Attempts) -> Beginning:
         "words": asked.words,
         "caller": situation.folder,
     }
+    if attempts.secrets is not None:
+        given = {name: attempts.secrets.clean(request[name]) for name in ("params", "env", "words")}
+        request.update(given, masked=any(request[name] != value for name, value in given.items()))
     definitions = [digest_of(attempts, name) for name in plan.steps]
     return Beginning(situation.run, request, origin.folder, definitions, origin.resumed)
 
@@ -174,7 +188,10 @@ def _left(attempts: Attempts) -> Callable[[TaskFinished], Left]:
 
     def left(event: TaskFinished) -> Left:
         left = attempts.left
-        return Left(left.captured.get(event.task, {}), left.outputs.get(event.task, {}))
+        captured, outputs = left.captured.get(event.task, {}), left.outputs.get(event.task, {})
+        if attempts.secrets is not None and attempts.secrets.are_in({**captured, **outputs}):
+            return Left(whole=False)
+        return Left(captured, outputs)
 
     return left
 

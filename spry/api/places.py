@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import NamedTuple
 
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
 
 STDIN = "<stdin>"
 NAMES = ("Spryfile.md", "README.md")
+UNKNOWN, ANYBODY = -1, -2  # owners of what comes through a pipe, and of a file that others may write
 
 
 class File(NamedTuple):
-    """A runbook's bytes: `path` as people should see it, `folder` absolute, where its tasks run."""
+    """A runbook's bytes: `path` as people should see it, `folder` absolute, where its tasks run.
+
+    `owner` is the user id of whoever may have written it as it was when it was read: the owner of the file, or of a
+    link to it.
+    """
 
     path: str
     folder: str
     data: bytes
+    owner: int = UNKNOWN
 
 
 def is_runbook(word: str) -> bool:
@@ -72,12 +79,21 @@ def read(path: str) -> File:
         return File(STDIN, os.getcwd(), sys.stdin.buffer.read())
     try:
         with open(path, "rb") as stream:
-            data = stream.read()
+            data, owner = stream.read(), _owner(path, os.fstat(stream.fileno()))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", _beside(path)) from None
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}", "name a readable Markdown file") from None
-    return File(path, os.path.dirname(os.path.abspath(path)), data)
+    return File(path, os.path.dirname(os.path.abspath(path)), data, owner)
+
+
+def _owner(path: str, file: os.stat_result) -> int:
+    if not stat.S_ISREG(file.st_mode):
+        return UNKNOWN
+    if file.st_mode & stat.S_IWOTH:
+        return ANYBODY
+    named = os.lstat(path)
+    return named.st_uid if stat.S_ISLNK(named.st_mode) and named.st_uid else file.st_uid
 
 
 def _beside(path: str) -> str:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 from spry.api.wishes import bind
 from spry.engine.attempts import Attempts, Situation
+from spry.engine.secrets import names
 from spry.errors import SpryError
 from spry.view.dryrun import SCRIPT, Preview
+from spry.view.facts import HIDDEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from spry.api.wishes import Wishes
     from spry.core.model import Plan, Step
+    from spry.engine.secrets import Secrets
 
 
-def previews(plan: Plan, asked: Wishes) -> tuple[list[Preview], list[str]]:
-    """A preview of every step, and what would keep the run from starting (missing parameters, programs, folders)."""
+def previews(plan: Plan, asked: Wishes) -> tuple[list[Preview], list[str], Callable[[str], str]]:
+    """A preview of every step, what would keep the run from starting, and what hides secrets in text made of them.
+
+    What would keep it are missing parameters, programs and folders.
+    """
     bound = bind(plan, asked.params)
-    situation = Situation("", os.environb, os.getcwd(), "", asked.env, bound.values, asked.words)
+    situation = Situation("", os.environb, os.getcwd(), "", asked.env, bound.values, asked.words, _nobody)
     attempts = Attempts(plan, situation)
     faults = list(bound.faults)
     found = []
@@ -30,12 +37,30 @@ def previews(plan: Plan, asked: Wishes) -> tuple[list[Preview], list[str]]:
         except SpryError as error:
             faults.append(error.message)
             found.append(_bare(step, bound.values.get(step.task.name, {})))
-    return found, faults
+    if attempts.secrets is None:
+        return found, faults, str
+    clean, secret = attempts.secrets.text, names(plan)
+    hidden = [_hidden(one, attempts.secrets, secret) for one in found]
+    return hidden, [clean(fault) for fault in faults], clean
+
+
+def _hidden(preview: Preview, secrets: Secrets, secret: Collection[str]) -> Preview:
+    """A preview in which the values of secrets, however short, are not: once it is text, lines may break in them."""
+    preview = cast("Preview", secrets.clean(preview))
+    env = tuple((name, HIDDEN if name in secret else value) for name, value in preview.env)
+    params = tuple((name, HIDDEN if name in secret else value) for name, value in preview.params)
+    return preview._replace(env=env, params=params)
+
+
+def _nobody(text: str) -> None:
+    """Whoever only looks is not warned: the run will."""
 
 
 def _preview(attempts: Attempts, step: Step, params: Mapping[str, str]) -> Preview:
     task = step.task
     variables = attempts.environments.of(step, {})
+    if attempts.secrets is not None:
+        attempts.secrets.watch(variables)
     argv: tuple[str, ...] = ()
     if task.needs_process:
         argv = (*attempts.interpreter(step).argv, SCRIPT, *attempts.situation.words.get(task.name, ()))

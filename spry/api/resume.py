@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from spry.api.places import File
     from spry.api.wishes import Wishes
     from spry.core.model import Plan, Task
     from spry.store.archive import Archive
@@ -32,6 +33,7 @@ class Resumption(NamedTuple):
     asked: Wishes
     origin: Origin
     changed: tuple[str, ...]
+    files: Sequence[File]
 
 
 class Kept(NamedTuple):
@@ -54,23 +56,27 @@ def resumption(archive: Archive, run: RunRecord, given: Wishes, *, from_start: b
         raise UsageError(
             f"run {run.run} read its runbook from stdin, which is gone", "give it once more: spry run -f -"
         )
+    if request.get("masked"):
+        raise UsageError(f"a value that run {run.run} was given holds a secret, and is not kept", "run the tasks anew")
     _return_to(str(request["caller"]))
-    graph = load(find([_shown(path) for path in request["files"]]))
+    files = find([_shown(path) for path in request["files"]])
+    graph = load(files)
     selection = Selection(**{name: _frozen(value) for name, value in request["selection"].items()})
     plan = select(graph, selection)
     asked = _asked(request, given, plan)
     origin = Origin(tuple(request["files"]), run.folder, selection, run.run)
     if from_start:
-        return Resumption(plan, asked, origin, ())
+        return Resumption(plan, asked, origin, (), files)
     records = {record.task: record for record in archive.tasks(run.run)}
     found = kept(plan, records, _definitions(plan, asked))
     recalled = {name: records[name] for name in plan.steps if name in found.done}
-    return Resumption(plan, asked, origin._replace(recalled=recalled), found.changed)
+    return Resumption(plan, asked, origin._replace(recalled=recalled), found.changed, files)
 
 
 def kept(plan: Plan, records: Mapping[str, TaskRecord], definitions: Mapping[str, str]) -> Kept:
     """What need not run again: it succeeded, is what it was, its files are there, and so is all that it needs.
 
+    What left a secret has no definition in the history, which keeps no secrets: it runs again.
     Env cells are read again, and do not make their dependents run. A finally task that waits for everything is done
     only if everything is.
     """
@@ -78,7 +84,7 @@ def kept(plan: Plan, records: Mapping[str, TaskRecord], definitions: Mapping[str
     changed: list[str] = []
     for name, step in plan.steps.items():
         record, task = records.get(name), step.task
-        if record is None or record.outcome != "succeeded":
+        if record is None or record.outcome != "succeeded" or not record.definition:
             continue
         if record.definition != definitions[name]:
             changed.append(name)

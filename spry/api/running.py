@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 from spry.api.history import recall, recorded
 from spry.api.wishes import bind, needs, refuse, unanswerable
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.loop import Options, run
-from spry.errors import HostError, UsageError
+from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from spry.api.history import Origin
     from spry.api.wishes import Wishes
     from spry.core.model import Plan
     from spry.core.result import RunResult
     from spry.engine.loop import Listener
+    from spry.engine.secrets import Secrets
 
 GRACE = 5.0
 
@@ -40,6 +42,10 @@ def run_plan(
     HostError (a missing program or folder) before anything has started.
     """
     refuse(plan)
+    if plan.has_secrets:
+        from spry.api.secrets import given
+
+        asked = asked._replace(params=given(plan, asked.params, has_terminal))
     bound = bind(plan, asked.params)
     if bound.faults:
         raise UsageError("; ".join(bound.faults), "spry show NAME lists the parameters of a task")
@@ -50,6 +56,8 @@ def run_plan(
     scratch = _scratch(run_id)
     situation = Situation(run_id, os.environb, os.getcwd(), scratch, asked.env, bound.values, asked.words, warn)
     attempts = Attempts(plan, situation)
+    if attempts.secrets is not None:
+        attempts.warn = partial(_cleaned, attempts.secrets, warn)
     try:
         attempts.check()
         done = recall(origin, attempts)
@@ -57,11 +65,27 @@ def run_plan(
         executor = LocalExecutor(options.jobs)
         try:
             with recorded(origin, asked, attempts, warn) as (first, usual):
+                _expect(listeners, usual)
                 return run(plan, run_id, executor, attempts, [*first, *listeners], options, durations=usual)
         finally:
             executor.close()
+    except SpryError as error:
+        if attempts.secrets is not None:
+            error.message, error.hint = attempts.secrets.text(error.message), attempts.secrets.text(error.hint)
+        raise
     finally:
         attempts.close()
+
+
+def _expect(listeners: Sequence[Listener], usual: Mapping[str, float]) -> None:
+    """Tell those who want to know how long tasks usually take."""
+    for listener in listeners:
+        if usual and hasattr(listener, "expect"):
+            listener.expect(usual)
+
+
+def _cleaned(secrets: Secrets, warn: Callable[[str], None], text: str) -> None:
+    warn(secrets.text(text))
 
 
 def _scratch(run_id: str) -> str:

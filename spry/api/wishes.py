@@ -90,7 +90,8 @@ def assignments(pairs: Sequence[str], option: str) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UsageError(f"{option} {pair}: expected NAME=VALUE", f'write {option} "NAME=VALUE"')
+            shown = "=…" if equals else pair  # the value may be a secret
+            raise UsageError(f"{option} {shown}: expected NAME=VALUE", f'write {option} "NAME=VALUE"')
         found[name] = value
     return found
 
@@ -104,7 +105,8 @@ def environments(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         answer = environment(pair)
         if isinstance(answer, str):
-            raise UsageError(f"--env {pair}: {answer}", 'write --env "NAME=VALUE"')
+            name = pair.partition("=")[0] or pair  # the value may be a secret
+            raise UsageError(f"--env {name}: {answer}", 'write --env "NAME=VALUE"')
     return assignments(pairs, "--env")
 
 
@@ -120,7 +122,7 @@ def bind(plan: Plan, given: Mapping[str, str]) -> Bound:
         for parameter in step.task.params:
             declared.add(parameter.name)
             value = given.get(parameter.name, parameter.default)
-            fault = _missing(parameter, step.task) if value is None else _wrong(parameter, value)
+            fault = _missing(parameter, step.task) if value is None else _wrong(plan, step.task, parameter, value)
             if fault:
                 faults[fault] = None
             else:
@@ -135,13 +137,17 @@ def bind(plan: Plan, given: Mapping[str, str]) -> Bound:
 
 
 def _missing(parameter: Parameter, task: Task) -> str:
-    return f'task "{task.name}" needs a value for "{parameter.name}": --param {parameter.name}=VALUE'
+    value = "@FILE" if parameter.type == "secret" else "VALUE"
+    return f'task "{task.name}" needs a value for "{parameter.name}": --param {parameter.name}={value}'
 
 
-def _wrong(parameter: Parameter, value: str) -> str:
+def _wrong(plan: Plan, task: Task, parameter: Parameter, value: str) -> str:
     from spry.core.values import check
 
     fault = check(parameter, value)
+    settings = plan.settings.get(task.path)
+    if fault and settings and parameter.name in settings.secrets:
+        fault = check(parameter, "***") or fault  # says what is expected, and not what was given
     return f'parameter "{parameter.name}": {fault}' if fault else ""
 
 
@@ -163,17 +169,11 @@ def refuse(plan: Plan) -> None:
                 f'{place}: this version cannot run {task.language} cells (task "{task.name}")',
                 f"run it with --skip {task.name}",
             )
-        if any(parameter.type == "secret" for parameter in task.params):
-            raise UsageError(
-                f'{place}: this version cannot keep the secret parameters of task "{task.name}"',
-                "give the value by the environment instead",
-            )
 
 
 def _inert(settings: Settings) -> tuple[tuple[str, bool], ...]:
     """Keys of the front matter whose effect this version does not have, and whether they ask for one."""
     return (
-        ("secrets", bool(settings.secrets)),
         ("env_mode", settings.env_mode in {"uv", "venv"}),
         ("defaults.stream", settings.stream is False),
     )

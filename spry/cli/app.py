@@ -228,12 +228,13 @@ _command(
 
 _command(
     "runs",
-    (*options.LISTING, options.STATE),
+    (*options.LISTING, options.STATE, options.STATS),
     """List the runs that are remembered, the latest first.
 
     \b
       spry runs
       spry runs --status lost --json
+      spry runs --stats
     """,
     argument="FILE.md",
 )
@@ -262,15 +263,15 @@ _command(
 )
 _command(
     "result",
-    (*options.LISTING, options.WAIT),
+    (*options.LISTING, options.WAIT, options.STREAM, options.ALL, options.PEEK),
     """Print what came of a run, or of one of its tasks: its status, exit code and output.
 
     \b
       spry result 48213 --json
       spry result 48213/build --timeout 5m
+      spry result --all --json
     """,
     argument="ID[/TASK]",
-    required=True,
 )
 _command(
     "resume",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.1  # seconds between two looks at a run that is under way
 KEEP = 30 * 86400.0
+DATABASE = frozenset({"running", "finished", "lost"})  # states by which the store itself can choose
 NOTHING = "nothing has been run here"
 
 
@@ -31,8 +32,14 @@ def runs(request: Request, screen: Screen) -> int:
     """`spry runs`: all that is remembered."""
     no_names(request)
     archive = _archive(request)
-    found = archive.runs(request.state or "") if archive else []
-    screen.show(view.runs_as_json(found) if request.json else view.runs(found))
+    state = request.state or ""
+    found = archive.runs(state if state in DATABASE else "") if archive else []
+    found = [run for run in found if state in ("", run.state, view.state_of(run))]
+    if request.stats:
+        stats = archive.statistics({run.run for run in found}) if archive else []
+        screen.show(view.statistics_as_json(stats) if request.json else view.statistics(stats))
+    else:
+        screen.show(view.runs_as_json(found) if request.json else view.runs(found))
     return _closed(archive)
 
 
@@ -83,36 +90,28 @@ def logs(request: Request, screen: Screen) -> int:
 
 def result(request: Request, screen: Screen) -> int:
     """`spry result ID[/TASK]`: status, exit code and standard output; 124 if it is still running in the end."""
+    from spry.cli import results
+
+    if request.all:
+        return results.collect(request, screen, _archive(request))
+    if request.peek:
+        raise UsageError("--peek is for --all", "spry result --all --peek")
     archive = _needed(_archive(request))
     run, task = _target(archive, _one(request))
+    if request.stream:
+        return results.stream(request, screen, archive, run, task, _pieces)
     run = _ended(archive, run, request)
-    known = {one.task: one for one in archive.tasks(run.run)}
-    state, code = view.state_of(run), run.exit_code
-    if task:
-        one = known.get(task)
-        state = {"succeeded": "completed"}.get(one.outcome, one.outcome) if one else run.state
-        code = one.exit_code if one else None
-    reader = archive.log(run.run)
-    names = archive.names(run.run)
-    last = {name: one.attempt for name, one in known.items()}
-    output = b"".join(
-        data
-        for piece in reader.pieces()
-        if piece.stream == 0 and task in ("", names[piece.task])
-        if last.get(names[piece.task], piece.attempt) == piece.attempt
-        for data in reader.data(piece)
-    ).decode("utf-8", "replace")
-    reader.close()
-    screen.show(view.result(state, code, output, run.run, as_json=request.json))
+    found = results.of(archive, run, task)
+    screen.show(view.result(found, as_json=request.json))
     _closed(archive)
-    return TIMED_OUT if state == "running" and request.timeout else 0
+    return TIMED_OUT if found.status == "running" and request.timeout else 0
 
 
 def resume(request: Request, screen: Screen) -> int:
     """`spry resume [ID]`: go on with a run."""
     from spry.api.resume import resumption, summary
     from spry.api.wishes import wishes
-    from spry.cli.run import start
+    from spry.cli.run import ours, preview, start
 
     asked = wishes(request._replace(names=()))
     archive = _archive(request)
@@ -124,6 +123,10 @@ def resume(request: Request, screen: Screen) -> int:
     archive.close()
     for line in summary(found, run):
         screen.say(line)
+    if request.dry_run:
+        done = dict.fromkeys(found.origin.recalled, f"succeeded in run {run.run}, not run again")
+        return preview(found.plan, found.asked, request, screen, done)
+    ours(found.files, found.plan, found.asked)
     return start(found.plan, found.asked, request, screen, found.origin)
 
 

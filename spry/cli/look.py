@@ -43,16 +43,19 @@ def listing(request: Request, screen: Screen) -> int:
 
 def show(request: Request, screen: Screen) -> int:
     """`spry show NAME…`: everything that is known of tasks."""
+    from spry.api.secrets import known
     from spry.core.text import did_you_mean
     from spry.view import listing as view
 
     graph = load(find(request.files))
+    clean = known(graph).text
     for number, name in enumerate(request.names):
         if name not in graph.runbook.tasks:
             raise UsageError(
                 f'Task "{name}" not found', did_you_mean(name, graph.runbook.tasks) or "spry ls lists them"
             )
-        screen.show("\n" * bool(number) + view.show(graph, name, columns=_columns(screen), colour=_colour(screen)))
+        text = view.show(graph, name, columns=_columns(screen), colour=_colour(screen))
+        screen.show("\n" * bool(number) + clean(text))
     if not request.names:
         raise UsageError("show needs the name of a task", "spry ls lists them")
     return 0

@@ -57,6 +57,10 @@ class Request(NamedTuple):
     raw: bool = False
     state: str | None = None
     keep: str | None = None
+    stats: bool = False
+    stream: bool = False
+    all: bool = False
+    peek: bool = False
 
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
@@ -78,7 +82,7 @@ RUNNING = (
     Option("timeout", "--timeout", "", "DUR", help="End the whole run after this time: 90, 30s, 5m, 1h30m."),
     Option("env", "--env", "", "K=V", many=True, help="Set an environment variable for every task."),
     Option("param", "--param", "", "K=V", many=True, help="Give a parameter that a task declares with --arg."),
-    Option("yes", "--yes", "-y", help="Answer every question of --confirm with yes."),
+    Option("yes", "--yes", "-y", help="Answer every question with yes, also whether to trust a runbook."),
     Option("output", "--output", "", "MODE", choices=MODES, help="How to show output: " + ", ".join(MODES) + "."),
     Option("json", "--json", help="Print events as JSON, one a line (with --dry-run: the plan)."),
     Option("no_history", "--no-history", help="Do not write this run down; it cannot be resumed."),
@@ -91,15 +95,18 @@ NARROWING = (
     Option("tag", "--tag", "", "NAME", many=True, help="Run the tasks with this tag."),
 )
 LISTING = (*PLACES, JSON)
-NOT_RESUMED = {"files", "dry_run", "show_dag", "skip", "from_", "until", "no_history"}
+NOT_RESUMED = {"files", "show_dag", "skip", "from_", "until", "no_history"}
 RESUMING = (
     FILE,
     *(option for option in RUNNING if option.field not in NOT_RESUMED),
     Option("from_start", "--from-start", help="Run everything again, also what succeeded."),
 )
-STATE = Option(
-    "state", "--status", choices=("running", "finished", "lost"), metavar="STATE", help="Only runs in this state."
-)
+STATES = ("running", "finished", "completed", "failed", "timeout", "cancelled", "lost")
+STATE = Option("state", "--status", choices=STATES, metavar="STATE", help="Only runs in this state.")
+STATS = Option("stats", "--stats", help="How often each task ran, how it ended, and how long it took.")
+STREAM = Option("stream", "--stream", help="Print the output as it comes, until the run is over.")
+ALL = Option("all", "--all", help="Of all runs that are over and whose results were not collected before.")
+PEEK = Option("peek", "--peek", help="With --all: do not count them as collected.")
 WATCH = Option("watch", "--watch", help="Look again whenever something has changed, until the run is over.")
 FOLLOW = Option("follow", "--follow", help="Go on until the run is over.")
 RAW = Option("raw", "--raw", help="Pass the bytes untouched, also to a terminal.")

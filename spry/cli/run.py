@@ -16,7 +16,10 @@ from spry.errors import INVALID, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from spry.api.history import Origin
+    from spry.api.places import File
     from spry.cli.options import Request
     from spry.core.model import Graph, Plan
     from spry.view.plain import Output
@@ -40,8 +43,21 @@ def run(request: Request, screen: Screen) -> int:
 
         return draw(plan, "ascii", screen)
     if request.dry_run:
-        return _preview(plan, asked, request, screen)
+        return preview(plan, asked, request, screen, {})
+    ours(files, plan, asked)
     return start(plan, asked, request, screen, None if request.no_history else origin(files, selection))
+
+
+def ours(files: Sequence[File], plan: Plan, asked: Wishes) -> None:
+    """Hide secrets of our own command line, and see to it that somebody agrees to run what a stranger wrote."""
+    if plan.has_secrets:
+        from spry.api.secrets import conceal
+
+        conceal(plan, asked)
+    if any(file.owner != os.geteuid() for file in files):
+        from spry.api.trust import trust
+
+        trust(files, plan, asked, has_terminal)
 
 
 def _names_of_files(request: Request, graph: Graph) -> None:
@@ -51,17 +67,20 @@ def _names_of_files(request: Request, graph: Graph) -> None:
             raise UsageError(f'Task "{name}" not found, but a file of that name is here', f"to run the file: -f {name}")
 
 
-def _preview(plan: Plan, asked: Wishes, request: Request, screen: Screen) -> int:
+def preview(plan: Plan, asked: Wishes, request: Request, screen: Screen, done: Mapping[str, str]) -> int:
+    """Show what a run would do, and why what is done would not be run; the exit code."""
     from spry.api.previews import previews
     from spry.view import dryrun
 
-    found, faults = previews(plan, asked)
+    found, faults, clean = previews(plan, asked)
+    found = [one._replace(notes=(*one.notes, done[one.task.name])) if one.task.name in done else one for one in found]
     if request.json:
-        screen.show(dryrun.as_json(found, skipped=plan.skipped))
+        screen.show(clean(dryrun.as_json(found, skipped=plan.skipped)))
     else:
         size = screen.size("stdout")
         columns = size.columns if size else 0
-        screen.show(dryrun.text(found, skipped=plan.skipped, columns=columns, colour=screen.colours["stdout"]))
+        text = dryrun.text(found, skipped=plan.skipped, columns=columns, colour=screen.colours["stdout"])
+        screen.show(clean(text))
     for fault in faults:
         screen.say(("bad", "Error: "), fault)
     return INVALID if faults else 0

@@ -30,7 +30,7 @@ def definition(
     neither what the task does nor what it leaves. Values of secret parameters are left out, since a digest of a short
     secret can be guessed.
     """
-    secret = {parameter.name for parameter in task.params if parameter.type == "secret"}
+    secret = {parameter.name for parameter in task.params if parameter.type == "secret"} | {*settings.secrets}
     given = sorted((name, value) for name, value in (params or {}).items() if name not in secret)
     program = (task.language, task.interpreter, settings.shell, settings.interpreters.get(task.language), task.strict)
     place = (task.folder, settings.cwd, task.cwd, task.isolated, task.restore)

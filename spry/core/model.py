@@ -180,3 +180,11 @@ class Plan(NamedTuple):
     kinds: Mapping[tuple[str, str], str] = {}
     settings: Mapping[str, Settings] = {}
     skipped: tuple[str, ...] = ()
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether it declares any: a parameter of that type, or names under `spry.secrets`."""
+        if any(settings.secrets for settings in self.settings.values()):
+            return True
+        with_parameters = (step.task.params for step in self.steps.values() if step.task.params)
+        return any(one.type == "secret" for params in with_parameters for one in params)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spry.core.events import TaskFinished
+    from spry.core.masking import Stream
     from spry.core.model import Plan, Step, Task
+    from spry.engine.secrets import Secrets
     from spry.execute.interpreter import Interpreter
 
 
@@ -48,8 +50,13 @@ class Attempts:
         self.scripts = ScriptFolder()
         self.interpreters: dict[str, Interpreter] = {}
         self.folders: dict[tuple[str, str, str | None], str] = {}
-        self.left = Leavings(plan, situation.scratch)
+        self.left = Leavings(plan, situation.scratch, self.shown)
         self.environments = Environments(plan, situation.environ, situation.params, situation.env)
+        self.secrets: Secrets | None = None
+        if plan.has_secrets:
+            from spry.engine.secrets import Secrets  # noqa: PLC0415 - few runbooks have any
+
+            self.secrets = Secrets(plan, situation.params, self.environments.known(), situation.warn)
 
     def check(self) -> None:
         """Find programs, folders and files before anything starts; HostError or UsageError names what is missing.
@@ -79,14 +86,23 @@ class Attempts:
         env = self.environments.of(step, {**self.told(step, number), **values})
         interpreter = self.interpreters.get(task.name) or self.interpreter(step)
         words, cwd = self.situation.words.get(task.name, ()), self.folder(task)
-        made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts)
+        private, veil = self._guarded(task, body, env) if self.secrets is not None else (False, None)
+        made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts, private=private)
         limits, terminal = task.limits, task.interactive
-        return Attempt(task.name, number, made.argv, env, made.cwd, limits=limits, terminal=terminal)
+        return Attempt(task.name, number, made.argv, env, made.cwd, limits=limits, terminal=terminal, veil=veil)
+
+    def _guarded(self, task: Task, body: str, env: Mapping[bytes, bytes]) -> tuple[bool, Stream | None]:
+        """Learn the secrets of an environment: whether the script holds one, and what hides them on a terminal."""
+        assert self.secrets is not None
+        self.secrets.watch(env)
+        return self.secrets.are_for(task, body), self.secrets.masker.stream() if task.interactive else None
 
     def _lend(self, step: Step) -> None:
         """An env cell is not executed: its text is its output, and its variables are lent to its dependents."""
         body, _ = self.rendered(step)
         self.environments.lend(step.task, body)
+        if self.secrets is not None:
+            self.secrets.watch(self.environments.offered(step.task))
         self.left.took(step.task.name, os.fsencode(body))
 
     def interpreter(self, step: Step) -> Interpreter:
@@ -154,7 +170,15 @@ class Attempts:
 
     def keep(self, step: Step) -> str:
         """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
-        return self.left.keep(step.task, self.folder(step.task))
+        task, left = step.task, self.left
+        fault = left.keep(task, self.folder(task))
+        if self.secrets is not None:
+            self.secrets.left({**left.captured.get(task.name, {}), **left.outputs.get(task.name, {})})
+        return fault
+
+    def shown(self, text: str) -> str:
+        """Text as people may see it."""
+        return text if self.secrets is None else self.secrets.text(text)
 
     def recall(self, event: TaskFinished, captured: Mapping[str, str], outputs: Mapping[str, str]) -> None:
         """How a task ended in an earlier run and what it left, for its dependents in this one."""

@@ -6,7 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 IN_MEMORY = 1024 * 1024
 CHUNK = 1024 * 1024
@@ -80,18 +80,21 @@ def _nameless() -> int:
     return descriptor
 
 
-def read_outputs(path: str) -> dict[str, str]:
-    """The values that a task has left in its `$SPRY_OUTPUT`; ValueError says what is wrong with them."""
+def read_outputs(path: str, shown: Callable[[str], str] = str) -> dict[str, str]:
+    """The values that a task has left in its `$SPRY_OUTPUT`; ValueError says what is wrong with them.
+
+    `shown` hides secrets in what that says.
+    """
     if not os.path.isfile(path):  # to open a pipe would wait for its writer
         raise ValueError("$SPRY_OUTPUT is no file any more: the task has put something else in its place")
     try:
         with open(path, encoding="utf-8") as stream:
-            return outputs(stream.read())
+            return outputs(stream.read(), shown)
     except UnicodeDecodeError:
         raise ValueError("$SPRY_OUTPUT is not UTF-8 text") from None
 
 
-def outputs(text: str) -> dict[str, str]:
+def outputs(text: str, shown: Callable[[str], str] = str) -> dict[str, str]:
     """The values in `$SPRY_OUTPUT`: lines `key=value`, or `key<<EOF`, the value's lines, and `EOF` alone.
 
     The form is that of GITHUB_OUTPUT; a later line wins. Raises ValueError with what is wrong and the line.
@@ -104,24 +107,24 @@ def outputs(text: str) -> dict[str, str]:
         key, mark, value = line.partition("=")
         name, heredoc, end = line.partition("<<")
         if heredoc and len(name) < len(key):
-            found[_key(name, number)] = _until(end, lines, number)
+            found[_key(name, number, shown)] = _until(end, lines, number, shown)
         elif mark:
-            found[_key(key, number)] = value
+            found[_key(key, number, shown)] = value
         else:
-            raise ValueError(f'line {number} of $SPRY_OUTPUT is neither key=value nor key<<END: "{line[:60]}"')
+            raise ValueError(f'line {number} of $SPRY_OUTPUT is neither key=value nor key<<END: "{shown(line)[:60]}"')
     return found
 
 
-def _key(text: str, number: int) -> str:
+def _key(text: str, number: int, shown: Callable[[str], str]) -> str:
     if not text or not all(letter.isalnum() or letter in "_.:/+-" for letter in text):
-        raise ValueError(f'line {number} of $SPRY_OUTPUT has no valid key: "{text[:60]}"')
+        raise ValueError(f'line {number} of $SPRY_OUTPUT has no valid key: "{shown(text)[:60]}"')
     return text
 
 
-def _until(end: str, lines: Iterator[tuple[int, str]], number: int) -> str:
+def _until(end: str, lines: Iterator[tuple[int, str]], number: int, shown: Callable[[str], str]) -> str:
     taken: list[str] = []
     for _, line in lines:
         if line == end:
             return "\n".join(taken)
         taken.append(line)
-    raise ValueError(f'the value that begins in line {number} of $SPRY_OUTPUT has no end "{end}"')
+    raise ValueError(f'the value that begins in line {number} of $SPRY_OUTPUT has no end "{shown(end)[:60]}"')

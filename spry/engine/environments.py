@@ -67,6 +67,19 @@ class Environments:
         """An env cell is done: its text, with its values, is what its dependents have in their environment."""
         self.lent[task.name] = _assignments(body, task)
 
+    def offered(self, task: Task) -> dict[bytes, bytes]:
+        """What a task has that depends on this env cell and on nothing else."""
+        return environment.compose(self._shared(task), cells=[self._lent(task.name)])
+
+    def known(self) -> Sequence[Mapping[bytes, bytes]]:
+        """What is known of all environments without reading a file: the layers that people give by hand."""
+        layers = [settings.env for settings in self.plan.settings.values()]
+        given = [
+            {os.fsencode(name): os.fsencode(value) for name, value in layer.items()}
+            for layer in (*layers, dict(self.command_line))
+        ]
+        return [self.caller, *given]
+
     def _lent(self, name: str) -> Sequence[Assignment]:
         if name not in self.lent:
             self.lend(self.plan.steps[name].task, self.plan.steps[name].task.body)

@@ -10,7 +10,7 @@ from spry.errors import HostError, SpryError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from spry.core.events import TaskFinished
     from spry.core.model import Plan, Step, Task
@@ -22,10 +22,13 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})  # no fau
 
 
 class Leavings:
-    """Everything that the tasks of one plan leave; `scratch` is a private folder of the run for small files."""
+    """Everything that the tasks of one plan leave; `scratch` is a private folder of the run for small files.
 
-    def __init__(self, plan: Plan, scratch: str) -> None:
-        self.scratch = scratch
+    `shown` hides secrets in what people are told of it.
+    """
+
+    def __init__(self, plan: Plan, scratch: str, shown: Callable[[str], str] = str) -> None:
+        self.scratch, self.shown = scratch, shown
         self.places = {name: place for place, name in enumerate(plan.steps)}
         self.keepers: dict[str, Keeper] = {}
         self.captured: dict[str, dict[str, str]] = {}
@@ -71,7 +74,7 @@ class Leavings:
             return
         from spry.engine.captures import read_outputs  # noqa: PLC0415 - few tasks hand over values
 
-        self.outputs[name] = read_outputs(path)
+        self.outputs[name] = read_outputs(path, self.shown)
         os.unlink(path)
 
     def _keep_captures(self, task: Task, folder: str) -> None:
@@ -174,10 +177,14 @@ class Leavings:
 def _write(path: str, data: bytes) -> None:
     """A small file of ours; opening it for buffered text takes twice as long, and this happens for every task."""
     try:
-        with open(path, "wb", buffering=0) as stream:
+        with open(path, "wb", buffering=0, opener=_private) as stream:
             stream.write(data)
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}", "leave that folder to spry") from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _remove(path: str) -> None:

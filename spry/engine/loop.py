@@ -129,6 +129,8 @@ class _Loop:
                 break
             for notice in self.executor.wait(self.patience()):
                 self.heed(notice)
+            if self.attempts.secrets is not None:
+                self.publish(self.attempts.secrets.eased(self.at()))
             for listener in self.beats:
                 self.guarded(listener, lambda listener=listener: listener.beat(now()))  # type: ignore[misc] # bound now
         return self.finish()
@@ -143,6 +145,9 @@ class _Loop:
         pauses = [listener.refresh for listener in self.beats if listener.refresh]  # type: ignore[attr-defined] # has one
         if wake is not None:
             pauses.append(max(wake - self.clock.now(), 0.0))
+        held = self.attempts.secrets.patience(self.at()) if self.attempts.secrets is not None else None
+        if held is not None:
+            pauses.append(held)
         return float(min((*pauses, LONGEST_WAIT)))
 
     def stop(self) -> None:
@@ -155,7 +160,7 @@ class _Loop:
             for event in begun:
                 self.tell([event])
                 if isinstance(event, ConfirmationAsked):
-                    self.executor.start(Attempt(event.task, 0, (), {}, "", event.text))
+                    self.executor.start(Attempt(event.task, 0, (), {}, "", self.attempts.shown(event.text)))
                 else:
                     self.start(event)
 
@@ -249,6 +254,11 @@ class _Loop:
         self.tell(events)
 
     def tell(self, events: Iterable[Event]) -> None:
+        """Tell the listeners, who learn no secrets."""
+        self.publish(events if self.attempts.secrets is None else self.attempts.secrets.masked(events))
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Tell what may be told as it is."""
         for event in events:
             if not isinstance(event, TaskOutput):
                 self.events.append(event)

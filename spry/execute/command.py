@@ -43,6 +43,7 @@ class Script(NamedTuple):
     task: str
     language: str
     cwd: str
+    private: bool = False
 
     @property
     def padding(self) -> str:
@@ -51,13 +52,13 @@ class Script(NamedTuple):
 
     @property
     def is_large(self) -> bool:
-        """Whether text and padding could be too much for one argument (with 200 bytes for what we put around)."""
+        """Whether it may be no argument, or text and padding could be too much for one (with 200 bytes around it)."""
         return not self.fits(self.text, 200 + self.line)
 
     def fits(self, text: str, more: int) -> bool:
-        """Whether a text can be one argument together with so many `more` bytes."""
+        """Whether a text can be one argument together with so many `more` bytes; arguments are for everybody to see."""
         room = LARGEST - more
-        return len(text) * 4 <= room or len(encoded(text)) <= room
+        return not self.private and (len(text) * 4 <= room or len(encoded(text)) <= room)
 
 
 class ScriptFolder:
@@ -122,14 +123,15 @@ def command(
     cwd: str,
     scripts: ScriptFolder,
     line: int = 0,
+    private: bool = False,
 ) -> Command:
     """The argv that runs `text`, the script of a task, in the folder `cwd` with `args` as its `"$@"`.
 
     `line` is the runbook's line of the text's first line (0: of the task's body); lines put in front of the body are to
-    be taken off. Writes a file to `scripts` where the program needs one.
+    be taken off. A `private` script is in no argument. Writes a file to `scripts` where the program needs one.
     """
     line = max(line or task.body_line, 1)
-    script = Script(text, task.path, line, tuple(args), task.name, task.language, cwd)
+    script = Script(text, task.path, line, tuple(args), task.name, task.language, cwd, private)
     if interpreter.family in ("bash", "sh"):
         return _bash(interpreter, script, scripts)
     if interpreter.family in ("dash", "ksh"):

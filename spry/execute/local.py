@@ -127,7 +127,7 @@ class LocalExecutor:
         """Start a process, or tell why not; False if the machine is short of something and may not be so later."""
         relay = None
         try:
-            relay = self._relay(attempt.task) if attempt.terminal else None
+            relay = self._relay(attempt) if attempt.terminal else None
             process = self._launcher.launch(attempt, relay.name if relay else "")
         except (OSError, ValueError) as error:
             if relay is not None:
@@ -159,16 +159,23 @@ class LocalExecutor:
             self._meter = Meter(self._after, lambda task: self.stop(task, grace=0))
         self._meter.add(attempt.task, leader, attempt.limits)
 
-    def _relay(self, task: str) -> Relay:
+    def _relay(self, attempt: Attempt) -> Relay:
         """The way between a task and the user's terminal."""
         from spry.execute.terminal import Relay  # noqa: PLC0415 - only for an interactive task
 
-        return Relay(lambda data: self._notices.append(Output(task, 1, data)))
+        return Relay(lambda data: self._notices.append(Output(attempt.task, 1, data)), veil=attempt.veil)
 
     def _pump(self, relay: Relay) -> None:
         """Keys came, or output; what is not told so far is shown in the next turn."""
         relay.pump(show=not self._notices)
         relay.attend(self._poll, self._watched, lambda: self._pump(relay))
+        if relay.holds:
+            self._after(2 * TICK, lambda: self._ease(relay))
+
+    def _ease(self, relay: Relay) -> None:
+        """Show what was held back of a prompt, unless its task has ended meanwhile."""
+        if relay in self._relays.values() and relay.ease():
+            self._pump(relay)
 
     def _given_back(self, running: Running) -> bool:
         """Whether an ended attempt has no terminal, or no longer; if it has, there is more to show soon."""

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from spry.core.masking import Stream
+
 
 class Attempt(NamedTuple):
     """One try of one task, ready to start: everything resolved, nothing left to decide.
@@ -15,7 +17,8 @@ class Attempt(NamedTuple):
     `argv[0]` is the absolute path of a program; `env` is complete; `cwd` is absolute. A non-empty `question` makes
     this a confirmation: nothing is started, the question is put on the terminal, and the answer is its exit code
     (0 yes, 1 no). `limits` are what all its processes together may use, as in `Task.limits`. With `terminal` it has
-    the user's terminal to itself: what it writes appears there as it comes, and is told as stdout.
+    the user's terminal to itself: what it writes appears there as it comes, and is told as stdout. What appears there
+    goes through the `veil`, if there is one.
     """
 
     task: str
@@ -26,6 +29,7 @@ class Attempt(NamedTuple):
     question: str = ""
     limits: tuple[tuple[str, float], ...] = ()
     terminal: bool = False
+    veil: Stream | None = None
 
 
 class Output(NamedTuple):

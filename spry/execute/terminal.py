@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import termios
+import time
 from contextlib import suppress
 
 TYPE_CHECKING = False
@@ -18,29 +19,36 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
+    from spry.core.masking import Stream
     from spry.execute.signals import Handler
 
     Poll = select.epoll | select.poll
     Modes = list[int | list[bytes | int]]
 
 CHUNK = 65536
+QUIET = 0.05  # seconds: a key that is shown later than that seems not to have been pressed
 MOST = 1 << 18  # bytes on their way to the user or to the task: beyond that no more are read
 
 
 class Relay:
     """Carries keys to a task and its output to the user, from construction, which may raise OSError, to `close`.
 
-    `name` is the terminal that the task's leader has to open. `tell` is given all output, before it is shown.
+    `name` is the terminal that the task's leader has to open. `tell` is given all output, before it is shown; `veil`
+    hides secrets in what is shown.
     """
 
     __slots__ = (
-        "_before", "_deaf", "_guard", "_handed", "_inner", "_keys", "_last", "_shown", "_tell", "_user", "name",
+        "_before", "_deaf", "_guard", "_handed", "_heard", "_inner", "_keys", "_last", "_shown", "_tell", "_user",
+        "_veil", "name",
     )  # fmt: skip
 
-    def __init__(self, tell: Callable[[bytes], None], terminal: str = "/dev/tty") -> None:
-        self._tell = tell
+    def __init__(
+        self, tell: Callable[[bytes], None], terminal: str = "/dev/tty", *, veil: Stream | None = None
+    ) -> None:
+        self._tell, self._veil = tell, veil
         self._keys, self._shown, self._last = b"", b"", b"\n"
         self._deaf = False
+        self._heard = 0.0  # when the task last wrote
         self._before: dict[int, Handler] = {}
         self._user = os.open(terminal, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         try:
@@ -90,12 +98,27 @@ class Relay:
         self._hear()
         self._look()
 
+    @property
+    def holds(self) -> bool:
+        """Whether some of the output may be the beginning of a secret, and is not shown so far."""
+        return self._veil is not None and self._veil.waits
+
+    def ease(self) -> bool:
+        """If the task has been quiet, show as much of what is held as gives nothing away; whether there was any."""
+        if self._veil is None or time.monotonic() - self._heard < QUIET:
+            return False
+        told = self._veil.ease()
+        self._shown += b"" if self._deaf else told
+        return bool(told)
+
     def finish(self, *, show: bool) -> bool:
         """Take what an ended task wrote last; whether all of it has been shown, or never can be."""
         if show:
             self._show()
         while len(self._shown) < MOST and self._look():
             pass
+        if self._veil is not None and not self._deaf:
+            self._shown += self._veil.flush()
         return not self._shown
 
     def close(self) -> None:
@@ -139,10 +162,11 @@ class Relay:
             data = os.read(self._inner, CHUNK)
         except BlockingIOError:
             return False
+        self._heard = time.monotonic()
         self._tell(data)
         self._last = data[-1:]
         if not self._deaf:
-            self._shown += data
+            self._shown += self._veil.feed(data) if self._veil else data
         return True
 
     def _hang_up(self) -> None:

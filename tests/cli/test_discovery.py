@@ -145,7 +145,7 @@ def test_a_file_with_another_end_needs_its_option(book):
 
 
 def test_a_runbook_comes_from_stdin(book):
-    done = book.run("task", "t", "-f", "-", stdin=named("t").encode())
+    done = book.run("task", "t", "-y", "-f", "-", stdin=named("t").encode())
 
     assert (done.exit_code, done.stdout) == (0, "t\n")
 

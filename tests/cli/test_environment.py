@@ -210,7 +210,7 @@ def test_folders_start_from_that_of_the_runbook(book, front, flags, folder):
 
 def test_a_runbook_from_stdin_runs_where_the_caller_stands(book):
     book.path("sub").mkdir()
-    done = book.run("runbook", "-f", "-", stdin=cell("bash t", 'pwd -P; echo "$SPRY_DIR"').encode(), cwd="sub")
+    done = book.run("runbook", "-y", "-f", "-", stdin=cell("bash t", 'pwd -P; echo "$SPRY_DIR"').encode(), cwd="sub")
     here = book.path("sub").resolve()
 
     assert done.stdout == f"{here}\n{here}\n"
