@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 HIDDEN = b"***"
 SHORTEST = 6  # characters: the text of anything shorter stands everywhere
 ESCAPE = b"\x1b"
+# Control sequences: the data may end within the first kind, and does within the second.
+WHOLE = rb"\x1b(?:\[[0-?]*[ -/]*(?:[@-~]|\Z)|\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\|\x1b\Z|\Z)|[ -/]*(?:[0-~]|\Z))"
+CUT = rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,4096}\x1b?|[ -/]*)\Z"
 PATIENT = 4096  # bytes of control sequences in a secret that is not complete
 REVEALED = 2  # bytes of what may be a secret that are told when nothing follows for some time
 
@@ -93,11 +96,11 @@ class Stream:
         search = self._masker.search
         if ESCAPE not in data:
             return self._told(data, search.spans(data), search.beginning(data))
-        plain = _Plain(data)
-        begins = min(search.beginning(data), plain.place(search.beginning(plain.text)))
+        plain = _Plain(data, search)
+        begins = plain.beginning()
         if len(data) - begins > search.reach + PATIENT:
             begins = len(data)
-        return self._told(data, plain.spans(search), begins)
+        return self._told(data, plain.spans(), begins)
 
     def ease(self) -> bytes:
         """The first bytes of what is held back, as nothing follows for some time: too few to give a secret away."""
@@ -110,7 +113,7 @@ class Stream:
     def flush(self) -> bytes:
         """What was held back, at the end of the stream."""
         data, search = self._held, self._masker.search
-        return self._told(data, _Plain(data).spans(search) if ESCAPE in data else search.spans(data), len(data))
+        return self._told(data, _Plain(data, search).spans() if ESCAPE in data else search.spans(data), len(data))
 
     def _told(self, data: bytes, spans: list[Span], until: int) -> bytes:
         """The masked data up to where a secret may begin that is not complete; those that begin before are."""
@@ -138,48 +141,54 @@ class Stream:
 
 
 class _Plain:
-    """Data without control sequences, as `text`, and where in the data its parts stand."""
+    """Data without control sequences, and what is found there in places of the data."""
 
-    __slots__ = ("_data", "_parts", "text")
+    __slots__ = ("_data", "_found", "_parts", "_search", "_text")
 
-    def __init__(self, data: bytes) -> None:
-        self._parts: list[tuple[int, int]] = []  # where a part stands in the text, and in the data
-        self._data = data
-        kept: list[bytes] = []
-        at = size = 0
-        for sequence in _sequences().finditer(data):
-            self._part(size, at)
-            kept.append(data[at : sequence.start()])
-            size += sequence.start() - at
-            at = sequence.end()
-        self._part(size, at)
-        kept.append(data[at:])
-        self.text = b"".join(kept)
+    def __init__(self, data: bytes, search: Search) -> None:
+        self._data, self._search = data, search
+        self._text = _sequences().sub(b"", data)
+        self._found = search.spans(self._text)
+        self._parts: list[tuple[int, int]] = []  # where parts of the data stand in the text, and in the data
 
-    def _part(self, in_text: int, in_data: int) -> None:
-        if self._parts and self._parts[-1][0] == in_text:
-            self._parts.pop()
-        self._parts.append((in_text, in_data))
+    def beginning(self) -> int:
+        """Where something begins that may be cut off, a sequence or what it stands in; else the length of the data."""
+        data = self._data
+        begins = min(self._search.beginning(data), self._place(self._search.beginning(self._text)))
+        cut = _sequences(CUT).search(data)
+        if cut:
+            begins = min(begins, cut.start())
+        escape = data.rfind(ESCAPE, 0, begins)
+        within = _sequences().match(data, escape) if escape >= 0 else None
+        return escape if within and within.end() > begins else begins
 
-    def place(self, at: int) -> int:
+    def spans(self) -> list[Span]:
+        """Where something is found, with control sequences in it or without."""
+        found = [(self._place(start), self._place(end - 1) + 1) for start, end in self._found]
+        return sorted([*self._search.spans(self._data), *found])
+
+    def _place(self, at: int) -> int:
         """Where a byte of the text stands in the data; behind its last byte, that is the end."""
+        if at >= len(self._text):
+            return len(self._data)
         from bisect import bisect_right  # noqa: PLC0415 - only for secrets in coloured output
 
-        if at >= len(self.text):
-            return len(self._data)
+        if not self._parts:
+            self._divide()
         in_text, in_data = self._parts[bisect_right(self._parts, (at, len(self._data))) - 1]
         return in_data + at - in_text
 
-    def spans(self, search: Search) -> list[Span]:
-        """Where in the data something is found, with control sequences in it or without."""
-        found = [(self.place(start), self.place(end - 1) + 1) for start, end in search.spans(self.text)]
-        return sorted([*search.spans(self._data), *found])
+    def _divide(self) -> None:
+        """Of parts that begin at the same place of the text, all but the last are empty."""
+        size = at = 0
+        for sequence in _sequences().finditer(self._data):
+            self._parts.append((size, at))
+            size += sequence.start() - at
+            at = sequence.end()
+        self._parts.append((size, at))
 
 
-def _sequences() -> Pattern[bytes]:
-    """Control sequences, also one that the data ends within."""
+def _sequences(pattern: bytes = WHOLE) -> Pattern[bytes]:
     import re  # noqa: PLC0415 - only for secrets in coloured output; compiled once by its own cache
 
-    return re.compile(
-        rb"\x1b(?:\[[0-?]*[ -/]*(?:[@-~]|\Z)|\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\|\x1b\Z|\Z)|[ -/]*(?:[0-~]|\Z))"
-    )
+    return re.compile(pattern)

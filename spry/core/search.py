@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 ANCHOR = 4  # bytes by which a pattern is looked for; no pattern is shorter
-FEW = 16  # patterns that are quicker looked for one by one
+FEW = 64  # patterns that are quicker looked for one by one
 # What is frequent in logs, first what is most frequent: a pattern is looked for by what is rare in it.
 FREQUENT = b" etaoinsrhldcumfpgwybvkxjqz0123456789./:-_=,\"'()[]\n"
 
