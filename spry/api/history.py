@@ -11,7 +11,7 @@ from spry.core.fingerprint import definition, digest
 from spry.core.plan import Selection
 from spry.errors import HostError
 from spry.store import database
-from spry.store.history import Beginning, History, Left, durations, work_of
+from spry.store.history import Beginning, History, Left, Unrecorded, durations, work_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,17 +51,18 @@ class recorded:  # noqa: N801 - reads as what it does: with recorded(...)
     """Lasts as long as a run that is written down: its first listeners, and the usual seconds of its tasks.
 
     Where it cannot be written down, that is told in one line, and it runs without; so it does without an `origin`.
+    HostError where nothing can ever be written: that is for whoever set this up to know, before anything runs.
     """
 
     __slots__ = ("_histories", "_usual")
 
     def __init__(self, origin: Origin | None, asked: Wishes, attempts: Attempts, warn: Callable[[str], None]) -> None:
-        self._histories: list[History] = []
+        self._histories: list[History | Unrecorded] = []
         self._usual: Mapping[str, float] = {}
         if origin is not None:
             self._begin(origin, asked, attempts, warn)
 
-    def __enter__(self) -> tuple[Sequence[History], Mapping[str, float]]:
+    def __enter__(self) -> tuple[Sequence[History | Unrecorded], Mapping[str, float]]:
         return self._histories, self._usual
 
     def __exit__(self, *_: object) -> None:
@@ -70,12 +71,13 @@ class recorded:  # noqa: N801 - reads as what it does: with recorded(...)
 
     def _begin(self, origin: Origin, asked: Wishes, attempts: Attempts, warn: Callable[[str], None]) -> None:
         folder = place(origin.folder)
-        beginning = _beginning(origin, asked, attempts)
         try:
             connection = database.connect(folder, create=True)
             assert connection is not None
             try:
                 _mark_lost(folder, connection)
+                _follow(connection, attempts)
+                beginning = _beginning(origin, asked, attempts)
                 self._usual = durations(connection, work_of(beginning.request))
                 self._histories = [History(folder, connection, beginning, _left(attempts), warn)]
             except BaseException:
@@ -83,7 +85,11 @@ class recorded:  # noqa: N801 - reads as what it does: with recorded(...)
                 raise
         except (HostError, OSError, database.Error) as error:
             reason = database.unusable(os.path.join(folder, database.NAME), error)
+            if isinstance(reason, database.UnwritableError):
+                raise reason from None
             warn(f"{reason.message}; the run goes on without history ({reason.hint})")
+            if isinstance(reason, database.NoRoomError):
+                self._histories = [Unrecorded()]
 
 
 def recall(origin: Origin | None, attempts: Attempts) -> dict[str, str]:
@@ -107,7 +113,12 @@ def place(folder: str) -> str:
     for above in folders:
         if _is_ours(os.path.join(above, OWN)):
             return os.path.join(above, OWN)
-    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    home = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(home):  # a relative one does not count, says whoever invented the variable
+        home = os.path.join(os.path.expanduser("~"), ".local", "state")
+    if not os.path.isabs(home):
+        message = "there is no place for the history: neither HOME nor XDG_STATE_HOME names a folder"
+        raise HostError(message, f"set one of them, make a folder {OWN} beside the runbook, or use --no-history")
     root = os.path.realpath(folders[-1])
     return os.path.join(home, "spry", f"{os.path.basename(root) or 'root'}-{digest(root)[:10]}")
 
@@ -141,6 +152,14 @@ def sweep(run: str) -> None:
 
     if hasattr(execute, "sweep"):
         execute.sweep(run)
+
+
+def _follow(connection: Connection, attempts: Attempts) -> None:
+    """Runs are in the order of their ids: where the clock went back, a new one still comes after all others."""
+    latest = connection.execute("SELECT max(run) FROM runs").fetchone()[0]
+    if latest is not None and latest >= int(attempts.situation.run):
+        run = str(latest + 1 + os.getpid())  # two that begin now do not take the same
+        attempts.situation = attempts.situation._replace(run=run)
 
 
 def _mark_lost(folder: str, connection: Connection) -> None:

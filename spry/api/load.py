@@ -28,7 +28,7 @@ def load(files: Sequence[File], *, remember: bool = True) -> Graph:
         if found.graph is None:
             raise InvalidRunbookError(found)
         graph = found.graph
-        if remember:
+        if remember and os.path.isabs(folder()):
             cache.save(files, graph)
     if not graph.order:
         looked = ", ".join(file.path for file in files)
@@ -53,6 +53,8 @@ def compiled(files: Sequence[File]) -> Compiled:
 
 
 def folder() -> str:
-    """Where compiled runbooks are kept: `spry/plans` in the user's cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    """Where compiled runbooks are kept: `spry/plans` in the user's cache; relative where nobody knows a home."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(home):
+        home = os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(home, "spry", "plans")

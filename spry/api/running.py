@@ -41,20 +41,9 @@ def run_plan(
     Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
     HostError (a missing program or folder) before anything has started.
     """
-    refuse(plan)
-    if plan.has_secrets:
-        from spry.api.secrets import given
-
-        asked = asked._replace(params=given(plan, asked.params, has_terminal))
-    bound = bind(plan, asked.params)
-    if bound.faults:
-        raise UsageError("; ".join(bound.faults), "spry show NAME lists the parameters of a task")
-    if not asked.yes:
-        unanswerable(plan, has_terminal)
-    needs(plan, has_terminal)
+    asked, params = _granted(plan, asked, has_terminal)
     run_id = str(time.time_ns())
-    scratch = _scratch(run_id)
-    situation = Situation(run_id, os.environb, os.getcwd(), scratch, asked.env, bound.values, asked.words, warn)
+    situation = Situation(run_id, os.environb, os.getcwd(), _scratch(run_id), asked.env, params, asked.words, warn)
     attempts = Attempts(plan, situation)
     if attempts.secrets is not None:
         attempts.warn = partial(_cleaned, attempts.secrets, warn)
@@ -66,6 +55,7 @@ def run_plan(
         try:
             with recorded(origin, asked, attempts, warn) as (first, usual):
                 _expect(listeners, usual)
+                run_id = attempts.situation.run
                 return run(plan, run_id, executor, attempts, [*first, *listeners], options, durations=usual)
         finally:
             executor.close()
@@ -75,6 +65,24 @@ def run_plan(
         raise
     finally:
         attempts.close()
+
+
+def _granted(
+    plan: Plan, asked: Wishes, has_terminal: Callable[[], bool]
+) -> tuple[Wishes, Mapping[str, Mapping[str, str]]]:
+    """What is asked for with its secrets, and the parameters of each task; UsageError where it cannot be done."""
+    refuse(plan)
+    if plan.has_secrets:
+        from spry.api.secrets import given
+
+        asked = asked._replace(params=given(plan, asked.params, has_terminal))
+    bound = bind(plan, asked.params)
+    if bound.faults:
+        raise UsageError("; ".join(bound.faults), "spry show NAME lists the parameters of a task")
+    if not asked.yes:
+        unanswerable(plan, has_terminal)
+    needs(plan, has_terminal)
+    return asked, bound.values
 
 
 def _expect(listeners: Sequence[Listener], usual: Mapping[str, float]) -> None:

@@ -101,10 +101,9 @@ def result(request: Request, screen: Screen) -> int:
     if request.stream:
         return results.stream(request, screen, archive, run, task, _pieces)
     run = _ended(archive, run, request)
-    found = results.of(archive, run, task)
-    screen.show(view.result(found, as_json=request.json))
+    results.show(results.of(archive, run, task), request, screen)
     _closed(archive)
-    return TIMED_OUT if found.status == "running" and request.timeout else 0
+    return TIMED_OUT if run.state == "running" and request.timeout else 0
 
 
 def resume(request: Request, screen: Screen) -> int:

@@ -9,7 +9,7 @@ from spry.view import history as view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Protocol
 
     from spry.cli.options import Request
@@ -35,15 +35,31 @@ def of(archive: Archive, run: RunRecord, task: str = "") -> view.Result:
     reader = archive.log(run.run)
     names = archive.names(run.run)
     last = {name: one.attempt for name, one in known.items()}
-    output = b"".join(
-        data
+    output = (
+        (names[piece.task], data)
         for piece in reader.pieces()
         if piece.stream == STDOUT and task in ("", names[piece.task])
         if last.get(names[piece.task], piece.attempt) == piece.attempt
         for data in reader.data(piece)
-    ).decode("utf-8", "replace")
-    reader.close()
-    return view.Result(*_ending(archive, run, task), output, run.run)
+    )
+    return view.Result(*_ending(archive, run, task), _then(output, reader.close), run.run)
+
+
+def show(found: view.Result, request: Request, screen: Screen) -> None:
+    """A result a little at a time, however much output there is: as an object, or as it is and what came of it."""
+    if request.json:
+        for text in view.result_as_json(found):
+            screen.show(text)
+        screen.show("\n")
+        return
+    names = set()
+    for name, data in found.output:
+        names.add(name)
+        screen.write("stdout", screen.clean(name, "stdout", data))
+    for name in names:
+        screen.end(name)
+    screen.begin("stdout")
+    screen.show(f"{found.status}, exit code {found.code}\n")
 
 
 def stream(request: Request, screen: Screen, archive: Archive, run: RunRecord, task: str, coming: Coming) -> int:
@@ -76,13 +92,27 @@ def collect(request: Request, screen: Screen, archive: Archive | None) -> int:
         known = archive.collected()
         over = [run for run in archive.runs() if run.state != "running" and run.run not in known]
         found = [of(archive, run) for run in reversed(over)]
-    screen.show(view.results(found, as_json=request.json))
+    _show_all(found, request, screen)
     if archive is not None:
         screen.flush()
         if found and not request.peek:
             archive.collect(one.run for one in found)
         archive.close()
     return 0
+
+
+def _show_all(found: Sequence[view.Result], request: Request, screen: Screen) -> None:
+    """Results one after the other: a list of objects, or each below the id of its run."""
+    for number, one in enumerate(found):
+        screen.show(("," if number else "[") if request.json else f"run {one.run}\n")
+        show(one, request, screen)
+    if request.json:
+        screen.show("]\n" if found else "[]\n")
+
+
+def _then(output: Iterator[tuple[str, bytes]], act: Callable[[], None]) -> Iterator[tuple[str, bytes]]:
+    yield from output
+    act()
 
 
 def _ending(archive: Archive, run: RunRecord, task: str) -> tuple[str, int | None]:

@@ -16,7 +16,7 @@ from spry.core.events import (
 )
 from spry.core.result import Ending, counts, exit_code, fold
 from spry.core.schedule import Schedule
-from spry.errors import HostError, SpryError
+from spry.errors import INTERNAL, HostError, SpryError
 from spry.execute.protocol import Attempt, Exited, Output, Signalled
 
 TYPE_CHECKING = False
@@ -278,11 +278,16 @@ class _Loop:
     def finish(self) -> RunResult:
         result = fold(self.events)
         finished = result.finished.values()
-        if any(getattr(listener, "incomplete", False) for listener in self.listeners):
+        if self.lossy():
             self.host_error = True  # output was lost: whatever the tasks did, this run cannot be called good
         code = exit_code(
             finished, signal=self.signal, host_error=self.host_error, timed_out_run=self.schedule.timed_out
         )
         duration = self.clock.now() - self.started
         self.tell([RunFinished(self.at(), self.run_id, code == 0, counts(finished), duration, code)])
-        return fold(self.events)
+        result = fold(self.events)
+        return result._replace(ok=False, exit_code=INTERNAL) if self.lossy() and result.ok else result
+
+    def lossy(self) -> bool:
+        """Whether a listener has lost something on its way to the disk."""
+        return any(getattr(listener, "incomplete", False) for listener in self.listeners)

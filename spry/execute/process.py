@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Every signal whose default can be restored: the C library keeps 32 and 33, and nobody can change the two others.
 DEFAULTS = [number for number in range(1, signal.NSIG) if number not in (32, 33, signal.SIGKILL, signal.SIGSTOP)]
 NEVER = float("inf")
+RESERVE = 16  # descriptors
 # The machine is short of something that another process may give back.
 SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 REASONS = {
@@ -122,12 +123,13 @@ class Launcher:
     Descriptors that were passed on to us are kept from tasks: from here on they close when a program starts.
     """
 
-    __slots__ = ("_null", "pidfds")
+    __slots__ = ("_highest", "_null", "pidfds")
 
     def __init__(self, *, pidfds: bool = True) -> None:
         while (null := os.open(os.devnull, os.O_RDWR)) < 3:  # 0, 1, 2 are taken, even if our caller closed them
             pass
         self._null = null
+        self._highest = _highest()
         self.pidfds = pidfds and has_pidfds()
         keep_descriptors()
 
@@ -146,6 +148,9 @@ class Launcher:
         except OSError:
             _close(out, out_end)
             raise
+        if max(out_end, err_end) > self._highest:
+            _close(out, out_end, err, err_end)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         try:
             pid = self._spawn(attempt, out_end, err_end)
         except (OSError, ValueError):
@@ -220,6 +225,12 @@ class Launcher:
     def close(self) -> None:
         """Give back what it holds."""
         os.close(self._null)
+
+
+def _highest() -> int:
+    """The highest descriptor that tasks may take: some are left for logs, scripts and modules that load late."""
+    limit = os.sysconf("SC_OPEN_MAX")
+    return limit - 1 - min(limit // 8, RESERVE) if limit > 0 else 1 << 30
 
 
 def _current() -> str:

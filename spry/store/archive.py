@@ -186,16 +186,17 @@ class Archive:
             self._connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
 
     def _write(self, act: Callable[[str], object], run: str) -> None:
+        connection = self._connection
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                act(run)
-            except Error:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+            act(run)
+            connection.execute("COMMIT")
         except Error as error:
-            raise self._unusable(error) from None
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if not database.full(error) or not database.make_room(self.folder):
+                raise self._unusable(error) from None
+            self._write(act, run)
 
     def _all(self, query: str, *values: object) -> list[tuple[object, ...]]:
         try:

@@ -8,7 +8,9 @@ so the rollback journal is used there.
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 
 from spry.errors import HostError
 
@@ -23,12 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from sqlite3 import Connection
 
-NAME, LOCK = "spry.db", "spry.lock"
+NAME, LOCK, BALLAST = "spry.db", "spry.lock", "spry.ballast"
+WEIGHT = 256 * 1024  # bytes of a file that is removed to make room for how a run ended
 VERSION = 1
 PATIENCE = 5.0  # seconds to wait for another process that writes
+TICK = 0.002  # seconds between two looks whether another process has opened or closed it
 SAFE = tuple(map(int, sqlite.sqlite_version.split("."))) >= (3, 51, 3)
 REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb2", "smb3", "9p", "lustre", "gpfs", "ceph", "afs", "glusterfs"})
 CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+NO_ROOM_CODES = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM")
+NO_WAY_CODES = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")
 
 # The statements that lead from each version to the next; a database of version n has seen the first n.
 MIGRATIONS = (
@@ -50,6 +57,14 @@ MIGRATIONS = (
         FROM events WHERE event = 'task_finished';
     """,
 )
+
+
+class NoRoomError(HostError):
+    """The disk of the history is full, or broken."""
+
+
+class UnwritableError(HostError):
+    """The place of the history is one where nothing can be written, today or tomorrow."""
 
 
 def connect(folder: str, *, create: bool = False) -> Connection | None:
@@ -75,6 +90,20 @@ def connect(folder: str, *, create: bool = False) -> Connection | None:
     return connection
 
 
+def make_room(folder: str) -> bool:
+    """On a full disk, give up what was kept for that; False if there was nothing (any more)."""
+    try:
+        os.unlink(os.path.join(folder, BALLAST))
+    except OSError:
+        return False
+    return True
+
+
+def full(error: Exception) -> bool:
+    """Whether an error says that the disk is full."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(NO_ROOM_CODES)
+
+
 def close(connection: Connection, folder: str) -> None:
     """Close it; the last one to leave empties the log, which nobody may open meanwhile. Never raises."""
     try:
@@ -84,19 +113,13 @@ def close(connection: Connection, folder: str) -> None:
 
 
 def checkpoint(connection: Connection, folder: str) -> None:
-    """Move what is in the log into the database, unless somebody else is at it; for long runs."""
+    """Move what is in the log into the database, unless somebody else is at it; for long runs. Never raises."""
     if SAFE:
         return  # SQLite does it by itself
-    import fcntl  # noqa: PLC0415 - only every few thousand events
-
-    lock = os.open(os.path.join(folder, LOCK), CREATE, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    except BlockingIOError:
-        return
-    finally:
-        os.close(lock)
+        _one_at_a_time(folder, lambda: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall(), patience=0.0)
+    except (OSError, sqlite.Error):
+        return  # whoever closes the database last does it
 
 
 def unusable(path: str, error: Exception) -> HostError:
@@ -104,14 +127,17 @@ def unusable(path: str, error: Exception) -> HostError:
     if isinstance(error, HostError):
         return error
     if isinstance(error, OSError):
-        return HostError(f"the history cannot be kept: {error.filename or path}: {error.strerror}", _elsewhere(path))
-    text = str(error)
+        kind: type[HostError] = NoRoomError if error.errno in NO_ROOM else UnwritableError
+        return kind(f"the history cannot be kept: {error.filename or path}: {error.strerror}", _elsewhere(path))
+    text, code = str(error), str(getattr(error, "sqlite_errorname", ""))
     if "locked" in text:
         return HostError(f"the history is locked by another program: {path}", "close that program, or use --no-history")
     if "not a database" in text or "malformed" in text:
         hint = f"move it out of the way to begin anew: mv {path} {path}.damaged"
         return HostError(f"the history is damaged: {path}: {text}", hint)
-    return HostError(f"the history cannot be kept: {path}: {text}", _elsewhere(path))
+    kind = NoRoomError if full(error) else HostError
+    kind = UnwritableError if code.startswith(NO_WAY_CODES) else kind
+    return kind(f"the history cannot be kept: {path}: {text}", _elsewhere(path))
 
 
 def remote(mounts: str, device: int) -> bool:
@@ -146,9 +172,27 @@ def _prepare(connection: Connection, path: str) -> None:
         raise HostError(f"the history was written by a newer spry: {path}: {known}", "upgrade, or use --no-history")
     if version < VERSION:
         _migrate(connection, path)
+    _take_room(os.path.dirname(path))
     connection.execute("PRAGMA synchronous=NORMAL")
     if not SAFE:
         connection.execute("PRAGMA wal_autocheckpoint=0")
+
+
+def _take_room(folder: str) -> None:
+    """Keep some room for the end of a run on a disk that is full by then; without it there is only less to spare."""
+    path = os.path.join(folder, BALLAST)
+    if os.path.exists(path):
+        return
+    ballast = os.open(path, CREATE, 0o600)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(ballast, 0, WEIGHT)
+        else:
+            os.write(ballast, bytes(WEIGHT))
+    except OSError:
+        os.unlink(path)
+    finally:
+        os.close(ballast)
 
 
 def _migrate(connection: Connection, path: str) -> None:
@@ -171,13 +215,26 @@ def _is_remote(path: str) -> bool:
         return False
 
 
-def _one_at_a_time(folder: str, act: Callable[[], None]) -> None:
+def _one_at_a_time(folder: str, act: Callable[[], object], patience: float | None = None) -> None:
     """Open or close while nobody else does: changing the journal's mode fails at once where others are at work."""
-    import fcntl  # noqa: PLC0415 - a run without history needs none
-
     lock = os.open(os.path.join(folder, LOCK), CREATE, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _take(lock, time.monotonic() + (PATIENCE if patience is None else patience))
         act()
     finally:
         os.close(lock)
+
+
+def _take(lock: int, until: float) -> None:
+    """Have a lock to ourselves; raises SQLite's own error for that when somebody keeps it for too long."""
+    import fcntl  # noqa: PLC0415 - a run without history needs none
+
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise sqlite.OperationalError("database is locked") from None
+            time.sleep(TICK)
+        else:
+            return

@@ -55,12 +55,12 @@ class History:
     """A listener that writes a run down; it has to be the first one. Making it raises HostError or OSError.
 
     It holds a lock for as long as the run lives: that lock, and nothing else, says whether a run is under way.
-    `incomplete` says that output was lost on its way to the log.
+    `incomplete` says that output, or the record itself, was lost on its way to the disk.
     """
 
     __slots__ = (
         "_beginning", "_ledger", "_left", "_lock", "_log", "_number", "_numbers", "_place", "_run", "_started",
-        "_warn", "incomplete",
+        "_unwritten", "_warn",
     )  # fmt: skip
 
     def __init__(
@@ -79,7 +79,12 @@ class History:
         self._log: LogWriter | None = None
         self._numbers: dict[str, int] = {}
         self._started: dict[str, float] = {}
-        self.incomplete = False
+        self._unwritten = False
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something of this run cannot be looked up later."""
+        return self._unwritten or self._ledger.lost
 
     def __call__(self, event: Event) -> None:
         """Write an event down, whole or not at all."""
@@ -90,6 +95,7 @@ class History:
         row = (self._run, self._number, *row_of(event))
         if isinstance(event, TaskFinished):
             self._ledger.keep((*row, self._started.pop(event.task, None), *self._leavings(event)))
+            self._ledger.look()
         elif isinstance(event, RunStarted):
             self._numbers = {name: number for number, name in enumerate(event.tasks)}
             self._ledger.begin(self._known(event), (*row, None, " ".join(self._beginning.definitions), None, None))
@@ -136,8 +142,21 @@ class History:
             number, stream = self._numbers[event.task], int(event.stream == "stderr")
             self._log.append(number, event.attempt, stream, event.at, event.data)
         except OSError as error:
-            self.incomplete = True
+            self._unwritten = True
             self._warn(f"the log of this run is incomplete: {self._place}: {error.strerror}; the run goes on")
+
+
+class Unrecorded:
+    """In place of a `History` that has no room: such a run goes on, and cannot be called good."""
+
+    __slots__ = ()
+    incomplete = True
+
+    def __call__(self, event: Event) -> None:
+        """Write nothing down."""
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
 
 def work_of(request: Mapping[str, object]) -> str:

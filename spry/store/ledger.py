@@ -27,15 +27,17 @@ class Ledger:
     """Keeps the rows of one run: the first and the last in the database, the others in its journal until it has many.
 
     `folder` is the database's, `place` the run's own. Nothing here raises once it is made: what goes wrong is told
-    with `warn` in one line.
+    with `warn` in one line. `lost` says that something of this run will never be found by anybody.
     """
 
-    __slots__ = ("_connection", "_folder", "_journal", "_place", "_waiting", "_warn")
+    __slots__ = ("_connection", "_file", "_folder", "_journal", "_place", "_waiting", "_warn", "lost")
 
     def __init__(self, connection: Connection, folder: str, place: str, warn: Callable[[str], None]) -> None:
         self._connection: Connection | None = connection
         self._folder, self._place, self._warn = folder, place, warn
         self._waiting: list[Row] = []
+        self._file = _identity(folder)
+        self.lost = False
         self._journal: journal.Journal | None = journal.Journal(place)
 
     def begin(self, run: Row, first: Row) -> None:
@@ -50,6 +52,7 @@ class Ledger:
             connection.execute("PRAGMA busy_timeout=0")  # nobody waits for the database before the end
         except Error as error:
             self._give_up(error, "the run goes on without history")
+            self.lost = isinstance(database.unusable("", error), database.NoRoomError)
 
     def keep(self, row: Row) -> None:
         """Something happened."""
@@ -70,15 +73,35 @@ class Ledger:
         try:
             connection.execute(f"PRAGMA busy_timeout={database.PATIENCE * 1000:.0f}")
             connection.execute("PRAGMA synchronous=FULL")
+            self._settle(connection, ended)
+        except Error as error:
+            kept = "what happened is kept beside it, and comes in with the next command here"
+            self.lost = self._journal is None
+            self._give_up(error, "this run is not remembered" if self.lost else kept)
+            return
+        journal.forget(self._place)
+
+    def _settle(self, connection: Connection, ended: Row) -> None:
+        """Everything in one transaction; on a full disk a second time, with the room that is kept for that."""
+        try:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(EVENT, self._waiting)
             connection.execute(ENDED, ended)
             connection.execute("COMMIT")
         except Error as error:
-            kept = "what happened is kept beside it, and comes in with the next command here"
-            self._give_up(error, kept if self._journal is not None else "this run is not remembered")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if not database.full(error) or not database.make_room(self._folder):
+                raise
+            self._settle(connection, ended)
+
+    def look(self) -> None:
+        """See whether what is written here can still be found: SQLite writes on in a file that was removed."""
+        if self._connection is None or _identity(self._folder) == self._file:
             return
-        journal.forget(self._place)
+        self.lost = True
+        self.close()
+        self._warn(f"the history was removed in mid-run: {self._folder}; the run goes on and is not remembered")
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -121,3 +144,12 @@ class Ledger:
         connection.close()
         reason = database.unusable(os.path.join(self._folder, database.NAME), error)
         self._warn(f"{reason.message}; {instead} ({reason.hint})")
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    """Which file the database is."""
+    try:
+        found = os.stat(os.path.join(folder, database.NAME))
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino

@@ -12,17 +12,17 @@ from spry.view.columns import cut, fill, printable, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from spry.store.records import RunRecord, Statistic, TaskRecord
 
 
 class Result(NamedTuple):
-    """What came of a run or a task; `code` is None without an exit code."""
+    """What came of a run or a task; `code` is None without an exit code, `output` comes task by task as it is read."""
 
     status: str
     code: int | None
-    output: str
+    output: Iterator[tuple[str, bytes]]
     run: str
 
 
@@ -132,25 +132,14 @@ def state_of(run: RunRecord) -> str:
     return {0: "completed", 124: "timeout"}.get(run.exit_code or 0, "failed")
 
 
-def result(found: Result, *, as_json: bool) -> str:
-    """What came of a run or a task."""
-    if as_json:
-        return _json(_result_object(found))
-    output = found.output
-    return (
-        f"{output}{'' if output.endswith(chr(10)) or not output else chr(10)}{found.status}, exit code {found.code}\n"
-    )
+def result_as_json(found: Result) -> Iterator[str]:
+    """What came of a run or a task as one JSON object, a little at a time however long its output is."""
+    from codecs import getincrementaldecoder  # noqa: PLC0415 - only here
 
-
-def results(found: Sequence[Result], *, as_json: bool) -> str:
-    """What came of several runs."""
-    if as_json:
-        return _json([_result_object(one) for one in found])
-    return "".join(f"run {one.run}\n{result(one, as_json=False)}" for one in found)
-
-
-def _result_object(found: Result) -> dict[str, object]:
-    return {"status": found.status, "return_code": found.code, "output": found.output, "run": found.run}
+    decode = getincrementaldecoder("utf-8")("replace").decode
+    yield f'{{\n  "status": {json.dumps(found.status)},\n  "return_code": {json.dumps(found.code)},\n  "output": "'
+    yield from (json.dumps(decode(data))[1:-1] for _, data in found.output)
+    yield json.dumps(decode(b"", final=True))[1:-1] + f'",\n  "run": {json.dumps(found.run)}\n}}'
 
 
 def _row(run: RunRecord) -> tuple[str, ...]:

@@ -129,19 +129,21 @@ def test_a_history_that_cannot_be_used_is_told_in_a_line_and_the_run_goes_on(ran
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_costs_the_history_only(book):
+def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(book):
     book(*BOOK).path(".spry").mkdir(mode=0o500)
 
     done = book.run("task", "build")
-    assert done.exit_code == 0
-    assert "goes on without history" in done.stderr
+    assert done.exit_code == 3
+    assert done.stdout == ""
+    assert "the history cannot be kept" in done.stderr
 
 
 def test_a_state_folder_that_is_removed_in_mid_run_does_not_stop_it(book):
     book.path(".spry").mkdir()
     book(cell("bash clear", 'rm -r "$SPRY_DIR/.spry"'), cell("bash after --dep clear", "echo here"))
 
-    assert book.run("runbook").stdout == "here\n"
+    done = book.run("runbook")
+    assert (done.exit_code, done.stdout) == (3, "here\n")
 
 
 def test_several_runs_at_once_do_not_disturb_each_other(book):
