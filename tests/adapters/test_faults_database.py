@@ -87,7 +87,7 @@ for number in range(3):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_60_eight_that_write_without_pause_never_find_it_locked(stage):
     program = AT_WORK.format(tests=str(Path(__file__).parent))
     paths = os.pathsep.join((str(ROOT), *(str(ROOT / "tests" / name) for name in ("adapters", "cli"))))
@@ -210,7 +210,7 @@ def test_case_62_a_folder_in_its_place_is_named(stage):
 # Locked
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_60_a_database_that_another_program_keeps_locked_is_named_and_stops_no_run(ran):
     path = ran.folder / ".spry" / "spry.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -223,7 +223,7 @@ def test_case_60_a_database_that_another_program_keeps_locked_is_named_and_stops
     assert len(ran.runs()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_60_a_lock_that_is_never_given_back_hangs_nobody(ran):
     lock = ran.folder / ".spry" / "spry.lock"
     with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:

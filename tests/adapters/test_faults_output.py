@@ -79,7 +79,7 @@ def test_case_33_300_megabytes_are_in_the_log_to_the_byte_and_take_no_memory(sta
     assert same(stage, "big", "seq 37000000")
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_33_2_gigabytes_take_no_memory_either(stage):
     stage.write(cell("bash big", "head -c 2G /dev/zero"))
     done, peak = stage.measured("task", "big")
@@ -89,7 +89,7 @@ def test_case_33_2_gigabytes_take_no_memory_either(stage):
     assert sum(path.stat().st_size for path in stage.home.rglob("output")) == 2 << 30
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_33_looking_at_300_megabytes_takes_no_memory(stage):
     stage.write(cell("bash big", "head -c 300M /dev/zero | tr '\\0' x"))
     stage.spry("task", "big", "-q")

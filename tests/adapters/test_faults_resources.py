@@ -46,7 +46,7 @@ def test_case_44_with_few_descriptors_everything_runs_in_turn(stage, few):
     assert counts(stage) == {"succeeded": 120}
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_44_without_any_descriptor_the_reason_is_named(stage):
     stage.write(*tasks(2, "echo here"))
     done = stage.spry("runbook", "--no-history", prelude="ulimit -n 11")
@@ -95,7 +95,7 @@ def test_case_45_what_cannot_fork_now_is_started_when_something_has_ended(stage)
     assert done.out == b"here\n" * 40
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_45_what_can_never_fork_is_named(stage):
     stage.write(cell("bash t", "echo here"))
     with few_processes(1) as prelude:
@@ -440,7 +440,7 @@ def test_case_55_a_run_after_the_clock_went_back_is_still_the_latest(stage):
 # 56: many at once
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 def test_case_56_more_than_a_thousand_tasks_run_at_once(stage):
     most = 1100
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
