@@ -1,7 +1,7 @@
 """One process and its group: how it starts, how it is signalled, and how it is known to be gone.
 
-A process starts as the leader of its own session with default signals, an empty mask, /dev/null as stdin, a pipe each
-for stdout and stderr, and no other descriptor.
+A process starts as the leader of its own session with default signals, an empty mask, /dev/null or what it is given as
+stdin, a pipe each for stdout and stderr, and no other descriptor.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ class Launcher:
             tuple(attempt.argv),
             attempt.env,
             file_actions=(
-                (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0) if terminal else (os.POSIX_SPAWN_DUP2, self._null, 0),
+                (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0) if terminal else self._stdin(attempt.stdin),
                 (os.POSIX_SPAWN_DUP2, 0 if terminal else out, 1),
                 (os.POSIX_SPAWN_DUP2, 0 if terminal else err, 2),
             ),
@@ -190,6 +190,12 @@ class Launcher:
             setsigmask=(),
             setsigdef=DEFAULTS,
         )
+
+    def _stdin(self, path: str) -> tuple[int, int, str, int, int] | tuple[int, int, int]:
+        """What makes descriptor 0 of a process."""
+        if path == "-":
+            return os.POSIX_SPAWN_DUP2, 0, 0
+        return (os.POSIX_SPAWN_OPEN, 0, path, os.O_RDONLY, 0) if path else (os.POSIX_SPAWN_DUP2, self._null, 0)
 
     def _spawn_there(self, attempt: Attempt, out: int, err: int, terminal: str) -> int:
         import subprocess  # noqa: PLC0415 - only next to other threads, and it costs as much as ten tasks
@@ -199,13 +205,14 @@ class Launcher:
             for stream in (0, 1, 2):
                 os.dup2(own, stream)
 
+        stdin = os.open(attempt.stdin, os.O_RDONLY) if attempt.stdin not in ("", "-") else -1
         mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
         try:
             process = subprocess.Popen(
                 attempt.argv,
                 env=attempt.env,
                 cwd=attempt.cwd,
-                stdin=self._null,
+                stdin=stdin if stdin >= 0 else 0 if attempt.stdin else self._null,
                 stdout=self._null if terminal else out,
                 stderr=self._null if terminal else err,
                 start_new_session=True,
@@ -213,6 +220,8 @@ class Launcher:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if stdin >= 0:
+                os.close(stdin)
         process.returncode = 0  # it is ours to reap, and no concern of Popen any more
         return process.pid
 
@@ -281,6 +290,8 @@ def explain(error: OSError | ValueError, attempt: Attempt) -> str:
     """Why a process could not be started, as a sentence."""
     program = attempt.argv[0] if attempt.argv else ""
     number = error.errno if isinstance(error, OSError) else None
+    if attempt.stdin not in ("", "-") and not os.access(attempt.stdin, os.R_OK):
+        return f"cannot start {program}: what it is to read on stdin cannot be opened: {attempt.stdin}"
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EACCES) and not os.access(attempt.cwd, os.X_OK):
         return f"cannot start in {attempt.cwd}: the folder {_state(attempt.cwd)}"
     if number == errno.ENOENT and os.path.exists(program):

@@ -18,7 +18,8 @@ class Attempt(NamedTuple):
     this a confirmation: nothing is started, the question is put on the terminal, and the answer is its exit code
     (0 yes, 1 no). `limits` are what all its processes together may use, as in `Task.limits`. With `terminal` it has
     the user's terminal to itself: what it writes appears there as it comes, and is told as stdout. What appears there
-    goes through the `veil`, if there is one.
+    goes through the `veil`, if there is one. `stdin` is the absolute path of a file to read, `-` for the stdin that we
+    were given ourselves; without one it reads /dev/null.
     """
 
     task: str
@@ -30,6 +31,7 @@ class Attempt(NamedTuple):
     limits: tuple[tuple[str, float], ...] = ()
     terminal: bool = False
     veil: Stream | None = None
+    stdin: str = ""
 
 
 class Output(NamedTuple):

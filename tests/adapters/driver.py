@@ -26,9 +26,9 @@ class Driver:
         self.executor = executor
         self.notices: list[Notice] = []
 
-    def start(self, script: str, *, task="one", cwd=None, env=ENV, argv=None) -> None:
+    def start(self, script: str, *, task="one", cwd=None, env=ENV, argv=None, stdin="") -> None:
         argv = argv or (BASH, "-c", script, "runbook.md")
-        self.executor.start(Attempt(task, 1, argv, env, cwd or os.getcwd()))
+        self.executor.start(Attempt(task, 1, argv, env, cwd or os.getcwd(), stdin=stdin))
 
     def until(self, wanted) -> Notice:
         """Wait for the first notice that `wanted` accepts."""

@@ -62,6 +62,25 @@ def test_stdin_is_empty(driver):
     assert driver.run("cat; readlink /proc/self/fd/0").stdout == b"/dev/null\n"
 
 
+@pytest.mark.parametrize("crowd", ["", "crowd()"])
+def test_stdin_can_be_a_file_of_any_size_or_that_of_our_caller(crowd, tmp_path):
+    (tmp_path / "large").write_bytes(b"\0\n" * 500_000)
+    body = f"""
+    print(driver.run("wc -c", cwd="/", stdin={str(tmp_path / "large")!r}).stdout)
+    print(driver.run("cat", task="two", cwd="/", stdin="-").stdout)
+    """
+    done = alone(crowd + textwrap.dedent(body), input="words of our caller")
+
+    assert done.stdout.split("\n")[:2] == ["b'1000000\\n'", "b'words of our caller'"], done.stderr
+
+
+@pytest.mark.parametrize("crowd", ["", "crowd()"])
+def test_a_stdin_that_cannot_be_opened_is_no_empty_one(crowd):
+    done = alone(f"{crowd}\nprint(driver.run('cat', cwd='/', stdin='/no/such').error)")
+
+    assert "what it is to read on stdin cannot be opened: /no/such" in done.stdout, done.stderr
+
+
 def test_the_environment_is_exactly_what_was_given(driver):
     assert driver.run("", argv=("/usr/bin/env",), env={b"A": b"1 \xff", b"B": b""}).stdout == b"A=1 \xff\nB=\n"
 
