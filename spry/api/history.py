@@ -6,9 +6,10 @@ import os
 import stat
 from typing import NamedTuple
 
-from spry.api.places import STDIN, upward
+from spry.api.places import STDIN
 from spry.core.fingerprint import definition, digest
 from spry.core.plan import Selection
+from spry.engine.project import upward
 from spry.errors import HostError
 from spry.store import database
 from spry.store.history import Beginning, History, Left, Unrecorded, durations, work_of

@@ -7,11 +7,12 @@ import stat
 import sys
 from typing import NamedTuple
 
+from spry.engine.project import upward
 from spry.errors import HostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 STDIN = "<stdin>"
 NAMES = ("Spryfile.md", "README.md")
@@ -122,17 +123,6 @@ def nearest() -> list[File]:
                 return found
     where = folders[0] if len(folders) == 1 else f"{folders[0]} and up to {folders[-1]}"
     raise UsageError(f"no runbook found: looked for {' and '.join(NAMES)} in {where}", "name one with -f FILE")
-
-
-def upward(folder: str) -> Iterator[str]:
-    """A folder and those above it, up to the root of its repository; the folder alone outside of one."""
-    chain = [folder]
-    while not os.path.exists(os.path.join(chain[-1], ".git")):
-        above = os.path.dirname(chain[-1])
-        if above == chain[-1]:
-            return iter([folder])
-        chain.append(above)
-    return iter(chain)
 
 
 def _configured(folder: str) -> list[File]:

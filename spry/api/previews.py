@@ -63,14 +63,17 @@ def _preview(attempts: Attempts, step: Step, params: Mapping[str, str]) -> Previ
         attempts.secrets.watch(variables)
     argv: tuple[str, ...] = ()
     if task.needs_process:
-        argv = (*attempts.interpreter(step).argv, SCRIPT, *attempts.situation.words.get(task.name, ()))
+        runner = attempts.environments.isolation(step).runner
+        argv = (*runner, *attempts.interpreter(step).argv, SCRIPT, *attempts.situation.words.get(task.name, ()))
     caller = attempts.situation.environ
     changed = tuple(
         (os.fsdecode(name), os.fsdecode(value))
         for name, value in sorted(variables.items())
         if caller.get(name) != value
     )
-    return _bare(step, params)._replace(argv=argv, cwd=attempts.folder(task), env=changed, notes=tuple(_notes(step)))
+    return _bare(step, params)._replace(
+        argv=argv, cwd=attempts.folder(task), env=changed, notes=tuple(_notes(attempts, step))
+    )
 
 
 def _bare(step: Step, params: Mapping[str, str]) -> Preview:
@@ -79,9 +82,10 @@ def _bare(step: Step, params: Mapping[str, str]) -> Preview:
     return Preview(task, step.layer, step.deps, params=tuple(params.items()), missing=missing)
 
 
-def _notes(step: Step) -> list[str]:
+def _notes(attempts: Attempts, step: Step) -> list[str]:
     """What is worth knowing and stands nowhere else."""
-    notes = []
+    told = attempts.environments.isolation(step).told
+    notes = [told] if told and step.task.needs_process else []
     if step.task.is_env:
         notes.append("is never executed: its variables are lent to the tasks that depend on it")
     elif not step.task.needs_process:

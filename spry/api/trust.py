@@ -6,7 +6,8 @@ import os
 import select
 import stat
 
-from spry.api.places import ANYBODY, STDIN, UNKNOWN, upward
+from spry.api.places import ANYBODY, STDIN, UNKNOWN
+from spry.engine.project import upward
 from spry.errors import UsageError
 
 TYPE_CHECKING = False

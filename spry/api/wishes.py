@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from spry.core.model import Parameter, Plan, Settings, Task
+    from spry.core.model import Parameter, Plan, Task
     from spry.errors import SpryError
 
 # Flags that are read and checked, and whose effect this version does not have: a task with one is refused, because
@@ -153,10 +153,6 @@ def _wrong(plan: Plan, task: Task, parameter: Parameter, value: str) -> str:
 
 def refuse(plan: Plan) -> None:
     """Stop a run that would not do what its runbook says; UsageError names task, flag and place."""
-    for path, settings in plan.settings.items():
-        for key, inert in _inert(settings):
-            if inert:
-                raise UsageError(f"{path}: this version cannot honour spry.{key}", "take it out of the front matter")
     for step in plan.steps.values():
         task = step.task
         place = f"{task.path}:{task.line}:{task.column}"
@@ -169,14 +165,6 @@ def refuse(plan: Plan) -> None:
                 f'{place}: this version cannot run {task.language} cells (task "{task.name}")',
                 f"run it with --skip {task.name}",
             )
-
-
-def _inert(settings: Settings) -> tuple[tuple[str, bool], ...]:
-    """Keys of the front matter whose effect this version does not have, and whether they ask for one."""
-    return (
-        ("env_mode", settings.env_mode in {"uv", "venv"}),
-        ("defaults.stream", settings.stream is False),
-    )
 
 
 def needs(plan: Plan, has_terminal: Callable[[], bool]) -> None:

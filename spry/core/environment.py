@@ -66,16 +66,14 @@ def scrub(caller: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
 def base(
     caller: Mapping[bytes, bytes],
     *,
-    virtual: Mapping[str, str] | None = None,
     files: Sequence[Sequence[Assignment]] = (),
     settings: Mapping[str, str] | None = None,
 ) -> dict[bytes, bytes]:
     """The layers that all tasks of one runbook share, to be computed once and given to `compose` for each task.
 
-    Low to high: the caller's (scrubbed), the virtual environment, the files of `spry.env_file`, `spry.env`.
+    Low to high: the caller's (scrubbed; a virtual environment is in it), the files of `spry.env_file`, `spry.env`.
     """
     env = scrub(caller)
-    _lay(env, virtual)
     for assignments in files:
         _lay_assignments(env, assignments)
     _lay(env, settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from spry.core.model import Settings
 from spry.engine.environments import Environments
 from spry.engine.leavings import Leavings
 from spry.errors import HostError
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from spry.core.events import TaskFinished
     from spry.core.masking import Stream
-    from spry.core.model import Plan, Step, Task
+    from spry.core.model import Plan, Settings, Step, Task
     from spry.engine.secrets import Secrets
     from spry.execute.interpreter import Interpreter
 
@@ -68,6 +67,8 @@ class Attempts:
             explicit = task.interpreter is not None or task.body.startswith("#!")
             if not task.needs_process or (step.deps and (explicit or task.env_files)):
                 continue
+            if self.environments.may_come(step):
+                continue
             self.interpreters[task.name] = self.interpreter(step)
             if not step.deps and not os.path.isdir(self.folder(task)):
                 place = f"{task.path}:{task.line}"
@@ -88,8 +89,9 @@ class Attempts:
         words, cwd = self.situation.words.get(task.name, ()), self.folder(task)
         private, veil = self._guarded(task, body, env) if self.secrets is not None else (False, None)
         made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts, private=private)
+        argv = (*self.environments.isolation(step).runner, *made.argv)
         limits, terminal = task.limits, task.interactive
-        return Attempt(task.name, number, made.argv, env, made.cwd, limits=limits, terminal=terminal, veil=veil)
+        return Attempt(task.name, number, argv, env, made.cwd, limits=limits, terminal=terminal, veil=veil)
 
     def _guarded(self, task: Task, body: str, env: Mapping[bytes, bytes]) -> tuple[bool, Stream | None]:
         """Learn the secrets of an environment: whether the script holds one, and what hides them on a terminal."""
@@ -106,10 +108,14 @@ class Attempts:
         self.left.took(step.task.name, os.fsencode(body))
 
     def interpreter(self, step: Step) -> Interpreter:
-        """The program that runs a task, looked up on the task's own PATH; HostError if it is not there."""
+        """The program that runs a task, looked up on the task's own PATH; HostError if it is not there.
+
+        Where another program runs it (`uv run`), that one looks it up.
+        """
         task = step.task
         path = os.fsdecode(self.environments.path(step))
-        return resolve(task, self.settings(task), path=path, cwd=self.folder(task))
+        by_name = bool(self.environments.isolation(step).runner)
+        return resolve(task, self.settings(task), path=path, cwd=self.folder(task), by_name=by_name)
 
     def folder(self, task: Task) -> str:
         """The working folder of a task: its `--cwd` or `spry.cwd` from the runbook's folder on, absolute."""
@@ -121,7 +127,7 @@ class Attempts:
 
     def settings(self, task: Task) -> Settings:
         """The front matter of the file a task stands in."""
-        return self.plan.settings.get(task.path) or Settings()
+        return self.environments.settings(task)
 
     def rendered(self, step: Step) -> tuple[str, Mapping[str, str]]:
         """The script of a task, and the variables that carry its values; RenderError for a key without one."""

@@ -6,6 +6,7 @@ import os
 
 from spry.core import environment
 from spry.core.model import Settings
+from spry.engine.project import environment_in, isolation, upward
 from spry.errors import UsageError
 
 TYPE_CHECKING = False
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from spry.core.environment import Assignment
     from spry.core.model import Plan, Step, Task
+    from spry.engine.project import Isolation
+
+    Key = tuple[str, str, bool]
 
 
 class Environments:
@@ -31,7 +35,9 @@ class Environments:
     ) -> None:
         self.plan, self.caller, self.params = plan, caller, params
         self.command_line = tuple(command_line.items())
-        self.shared: dict[tuple[str, str], dict[bytes, bytes]] = {}
+        self.isolations: dict[Key, Isolation] = {}
+        self.shared: dict[Key, tuple[Isolation, dict[bytes, bytes]]] = {}
+        self.folders: dict[str, Sequence[str]] = {}
         self.lent: dict[str, Sequence[Assignment]] = {}
         places = {name: (step.task.path, step.task.line) for name, step in plan.steps.items() if step.task.is_env}
         self.cells = sorted(places, key=places.__getitem__)
@@ -44,7 +50,7 @@ class Environments:
         task = step.task
         values = self.params.get(task.name)
         return environment.compose(
-            self._shared(task),
+            self._shared(step),
             cells=[self._lent(name) for name in self.cells if name in step.deps] if self.cells else (),
             files=[self._file(task, name) for name in task.env_files],
             env=task.env,
@@ -61,7 +67,7 @@ class Environments:
         names = {name for name, _ in (*task.env, *self.command_line)} | {one.variable for one in task.params}
         if task.env_files or "PATH" in names or any(name in step.deps for name in self.cells):
             return self.of(step, {}).get(b"PATH", b"")
-        return self._shared(task).get(b"PATH", b"")
+        return self._shared(step).get(b"PATH", b"")
 
     def lend(self, task: Task, body: str) -> None:
         """An env cell is done: its text, with its values, is what its dependents have in their environment."""
@@ -69,7 +75,7 @@ class Environments:
 
     def offered(self, task: Task) -> dict[bytes, bytes]:
         """What a task has that depends on this env cell and on nothing else."""
-        return environment.compose(self._shared(task), cells=[self._lent(task.name)])
+        return environment.compose(self._shared(self.plan.steps[task.name]), cells=[self._lent(task.name)])
 
     def known(self) -> Sequence[Mapping[bytes, bytes]]:
         """What is known of all environments without reading a file: the layers that people give by hand."""
@@ -85,13 +91,49 @@ class Environments:
             self.lend(self.plan.steps[name].task, self.plan.steps[name].task.body)
         return self.lent[name]
 
-    def _shared(self, task: Task) -> dict[bytes, bytes]:
-        key = (task.path, task.folder)
-        if key not in self.shared:
-            settings = self.plan.settings.get(task.path) or Settings()
+    def isolation(self, step: Step) -> Isolation:
+        """How a task is kept apart from other projects; HostError for an `env_mode` that cannot be had.
+
+        A virtual environment that was not there at first may yet be made by a dependency: as long as there is none,
+        a task that has dependencies looks for itself.
+        """
+        task = step.task
+        key, settings = _key(step), self.settings(task)
+        found = self.isolations.get(key)
+        if found is None or (not found.told and step.deps and self._has_own(task, settings)):
+            mode = settings.env_mode or "auto"
+            found = isolation(task.folder, mode, self.caller, streams=settings.stream is not False)
+            self.isolations[key] = found
+        return found
+
+    def may_come(self, step: Step) -> bool:
+        """Whether the virtual environment that a task must have is not there, and a dependency may make it."""
+        task = step.task
+        settings = self.settings(task)
+        return bool(step.deps) and settings.env_mode == "venv" and not self._has_own(task, settings)
+
+    def _has_own(self, task: Task, settings: Settings) -> bool:
+        return settings.env_mode != "system" and bool(environment_in(self._folders(task)))
+
+    def _folders(self, task: Task) -> Sequence[str]:
+        if task.folder not in self.folders:
+            self.folders[task.folder] = tuple(upward(task.folder))
+        return self.folders[task.folder]
+
+    def _shared(self, step: Step) -> dict[bytes, bytes]:
+        task, found = step.task, self.isolation(step)
+        key = _key(step)
+        known = self.shared.get(key)
+        if known is None or known[0] is not found:
+            settings = self.settings(task)
             files = [self._file(task, name) for name in settings.env_files]
-            self.shared[key] = environment.base(self.caller, files=files, settings=settings.env)
-        return self.shared[key]
+            known = found, environment.base(found.caller, files=files, settings=settings.env)
+            self.shared[key] = known
+        return known[1]
+
+    def settings(self, task: Task) -> Settings:
+        """The front matter of the file a task stands in."""
+        return self.plan.settings.get(task.path) or Settings()
 
     def _file(self, task: Task, name: str) -> Sequence[Assignment]:
         """The assignments of an environment file, relative to the runbook's folder."""
@@ -106,6 +148,11 @@ class Environments:
         except UnicodeDecodeError:
             raise UsageError(f"{name}: not UTF-8", "save the environment file as UTF-8 text") from None
         return _parsed(text, os.path.relpath(path), task)
+
+
+def _key(step: Step) -> Key:
+    """What tasks have in common that share an environment; those without dependencies keep what was there at first."""
+    return step.task.path, step.task.folder, bool(step.deps)
 
 
 def _assignments(body: str, task: Task) -> Sequence[Assignment]:

@@ -44,14 +44,17 @@ class Interpreter(NamedTuple):
         return self.family in POSIX
 
 
-def resolve(task: Task, settings: Settings, *, path: str, cwd: str) -> Interpreter:
+def resolve(task: Task, settings: Settings, *, path: str, cwd: str, by_name: bool = False) -> Interpreter:
     """Find the program for a task on the task's own PATH (`path`, relative entries from `cwd`).
 
-    Raises HostError if it is not there, UsageError if the command is not well formed.
+    With `by_name` it stays the name that it is, for somebody else to find. Raises HostError if it is not there,
+    UsageError if the command is not well formed.
     """
     before, words, family, origin = choose(task, settings)
     strict = STRICT.get(family, ()) if task.strict else ()
     options = _own_options(family, words[1:])
+    if by_name:
+        return Interpreter(family, (*before, words[0], *strict, *options), origin)
     wrapper = (_program(before[0], task, origin, path, cwd), *before[1:]) if before else ()
     return Interpreter(family, (*wrapper, _program(words[0], task, origin, path, cwd), *strict, *options), origin)
 

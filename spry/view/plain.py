@@ -18,7 +18,7 @@ from spry.view.spool import Spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from spry.core.events import Event
     from spry.core.model import Plan
@@ -88,12 +88,14 @@ class Written:
 class Group:
     """The output of a task appears whole, when it ends, above its outcome.
 
-    A run of a single task streams, and so does, where nothing is `drawn` below it, a run of one task at a time.
+    A run of a single task streams, and so does, where nothing is `drawn` below it, a run of one task at a time; tasks
+    of runbooks that do not want that (`kept`, by path) never do.
     """
 
-    def __init__(self, account: Account, *, drawn: bool = False) -> None:
+    def __init__(self, account: Account, *, drawn: bool = False, kept: Collection[str] = ()) -> None:
         self._account = account
         self._drawn = drawn
+        self._kept = {name for name, step in account.steps.items() if step.task.path in kept} if kept else ()
         self._screen = account.screen
         self._spools: dict[str, Spool] = {}
         self._streaming = False
@@ -129,7 +131,7 @@ class Group:
     def _output(self, event: TaskOutput) -> None:
         if self._account.silent(event):
             return
-        if self._streaming:
+        if self._streaming and event.task not in self._kept:
             self._write(event.task, event.stream, event.data)
             return
         spool = self._spools.setdefault(event.task, Spool())
@@ -158,15 +160,16 @@ class Group:
 def output(mode: str, screen: Screen, plan: Plan | None = None, *, verbose: bool = False) -> Output:
     """The way to show a run that `--output MODE` names; `auto` is live on a terminal and group elsewhere."""
     steps, kinds = (plan.steps, plan.kinds) if plan else ({}, {})
+    kept = [path for path, settings in plan.settings.items() if settings.stream is False] if plan else []
     account = Account(screen, steps, kinds, verbose=verbose)
     if mode == "auto":
         mode = "live" if all(screen.terminals.values()) and not screen.dumb else "group"
     if mode == "group":
-        return Written(Group(account), screen)
+        return Written(Group(account, kept=kept), screen)
     if mode == "live":
         from spry.view.live import Live  # noqa: PLC0415 - only for a terminal
 
-        return Live(Group(account, drawn=True), screen, steps)
+        return Live(Group(account, drawn=True, kept=kept), screen, steps)
     from spry.view import streams  # noqa: PLC0415 - only when asked for
 
     tellers: dict[str, Callable[[Account], Teller]] = {

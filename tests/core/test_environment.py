@@ -202,16 +202,15 @@ def test_what_would_change_a_tasks_shell_never_gets_through():
     assert scrub(CALLER) == {b"PATH": b"/bin", b"SPRY_DB": b"mine", b"RAW": b"\xff\xfe"}
 
 
-LAYERS = ["caller", "virtual", "base file", "settings", "cell", "file", "env", "parameter", "command line", "own"]
+LAYERS = ["caller", "base file", "settings", "cell", "file", "env", "parameter", "command line", "own"]
 
 
 @pytest.mark.parametrize("top", range(len(LAYERS)))
 def test_each_layer_lies_over_those_before_it(top):
     given = [{"V": name} if index <= top else {} for index, name in enumerate(LAYERS)]
-    caller, virtual, base_file, settings, cell, file, env, parameter, command_line, own = given
+    caller, base_file, settings, cell, file, env, parameter, command_line, own = given
     shared = base(
         {name.encode(): value.encode() for name, value in caller.items()},
-        virtual=virtual,
         files=[assignments("".join(f"{name}='{value}'" for name, value in base_file.items()))],
         settings=settings,
     )

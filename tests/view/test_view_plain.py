@@ -21,7 +21,7 @@ from showing import (
 )
 
 from spry.core.events import Outcome, Reason
-from spry.core.model import Task
+from spry.core.model import Settings, Task
 from spry.view.plain import MODES, output
 from spry.view.screen import Screen
 
@@ -125,6 +125,19 @@ def test_one_task_at_a_time_streams(events):
         listener(event)
 
     assert stdout.getvalue() == b"early"
+
+
+@pytest.mark.parametrize("mode", ["group", "auto"])
+def test_a_runbook_may_ask_that_nothing_is_shown_before_a_task_ends(mode):
+    of = plan("one")._replace(settings={"runbook.md": Settings(stream=False)})
+    stdout = BytesIO()
+    listener = output(mode, Screen(stdout, BytesIO(), environ={}), of)
+    shown = []
+    for event in (started("one"), begun("one"), said("one", "1\n"), succeeded("one")):
+        listener(event)
+        shown.append(stdout.getvalue())
+
+    assert shown == [b"", b"", b"", b"1\n"]
 
 
 def test_a_single_task_has_no_summary():
