@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from spry.api.history import Origin
+    from spry.api.places import File
     from spry.api.wishes import Wishes
     from spry.core.model import Plan
     from spry.core.result import RunResult
@@ -35,8 +36,11 @@ def run_plan(
     warn: Callable[[str], None],
     has_terminal: Callable[[], bool],
     origin: Origin | None = None,
+    files: Sequence[File] = (),
 ) -> RunResult:
     """Run a plan on this machine and wait for it; with an `origin` it is written down and can be resumed.
+
+    `files` are the runbooks that the plan comes from; reports show them.
 
     Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
     HostError (a missing program or folder) before anything has started.
@@ -53,10 +57,13 @@ def run_plan(
         options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan), done)
         executor = LocalExecutor(options.jobs)
         try:
-            with recorded(origin, asked, attempts, warn) as (first, usual):
-                _expect(listeners, usual)
-                run_id = attempts.situation.run
-                return run(plan, run_id, executor, attempts, [*first, *listeners], options, durations=usual)
+            go = partial(_recorded, plan, asked, executor, attempts, options, origin, warn)
+            if not asked.reports:
+                return go(listeners)
+            from spry.api.reports import Reporting
+
+            with Reporting(plan, asked.reports, files, attempts) as reporting:
+                return reporting.told(go([reporting.chronicle, *listeners]), recorded=origin is not None)
         finally:
             executor.close()
     except SpryError as error:
@@ -65,6 +72,23 @@ def run_plan(
         raise
     finally:
         attempts.close()
+
+
+def _recorded(
+    plan: Plan,
+    asked: Wishes,
+    executor: LocalExecutor,
+    attempts: Attempts,
+    options: Options,
+    origin: Origin | None,
+    warn: Callable[[str], None],
+    listeners: Sequence[Listener],
+) -> RunResult:
+    """Run a plan, and write it down before anybody else is told."""
+    with recorded(origin, asked, attempts, warn) as (first, usual):
+        _expect(listeners, usual)
+        told = [*first, *listeners]
+        return run(plan, attempts.situation.run, executor, attempts, told, options, durations=usual)
 
 
 def _granted(

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from spry.api.reports import Target
     from spry.core.model import Parameter, Plan, Task
     from spry.errors import SpryError
 
@@ -38,6 +39,7 @@ class Wishes(NamedTuple):
     env: Mapping[str, str] = {}
     params: Mapping[str, str] = {}
     words: Mapping[str, tuple[str, ...]] = {}
+    reports: Sequence[Target] = ()
 
 
 def wishes(request: Any) -> Wishes:
@@ -52,7 +54,16 @@ def wishes(request: Any) -> Wishes:
         environments(request.env),
         assignments(request.param, "--param"),
         {request.names[0]: request.words} if request.words else {},
+        _reports(request),
     )
+
+
+def _reports(request: Any) -> Sequence[Target]:
+    if not request.report:
+        return ()
+    from spry.api.reports import targets
+
+    return targets(request.report, quiet=not request.json and (request.output or "quiet" * request.quiet) == "quiet")
 
 
 def _jobs(text: str | None) -> int | None:

@@ -126,7 +126,7 @@ def resume(request: Request, screen: Screen) -> int:
         done = dict.fromkeys(found.origin.recalled, f"succeeded in run {run.run}, not run again")
         return preview(found.plan, found.asked, request, screen, done)
     ours(found.files, found.plan, found.asked)
-    return start(found.plan, found.asked, request, screen, found.origin)
+    return start(found.plan, found.asked, request, screen, found.origin, found.files)
 
 
 def system(request: Request, screen: Screen) -> int:

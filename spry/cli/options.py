@@ -61,6 +61,7 @@ class Request(NamedTuple):
     stream: bool = False
     all: bool = False
     peek: bool = False
+    report: tuple[str, ...] = ()
 
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
@@ -85,6 +86,7 @@ RUNNING = (
     Option("yes", "--yes", "-y", help="Answer every question with yes, also whether to trust a runbook."),
     Option("output", "--output", "", "MODE", choices=MODES, help="How to show output: " + ", ".join(MODES) + "."),
     Option("json", "--json", help="Print events as JSON, one a line (with --dry-run: the plan)."),
+    Option("report", "--report", "", "FORMAT=FILE", many=True, help="Write a report: junit, json, markdown, tap."),
     Option("no_history", "--no-history", help="Do not write this run down; it cannot be resumed."),
     Option("skip", "--skip", "", "TASK", many=True, help="Leave this task out; it counts as done."),
     Option("from_", "--from", "", "TASK", help="Start at this task: it, its dependents and what those need."),

@@ -45,7 +45,7 @@ def run(request: Request, screen: Screen) -> int:
     if request.dry_run:
         return preview(plan, asked, request, screen, {})
     ours(files, plan, asked)
-    return start(plan, asked, request, screen, None if request.no_history else origin(files, selection))
+    return start(plan, asked, request, screen, None if request.no_history else origin(files, selection), files)
 
 
 def ours(files: Sequence[File], plan: Plan, asked: Wishes) -> None:
@@ -86,7 +86,9 @@ def preview(plan: Plan, asked: Wishes, request: Request, screen: Screen, done: M
     return INVALID if faults else 0
 
 
-def start(plan: Plan, asked: Wishes, request: Request, screen: Screen, come_from: Origin | None) -> int:
+def start(
+    plan: Plan, asked: Wishes, request: Request, screen: Screen, come_from: Origin | None, files: Sequence[File]
+) -> int:
     """Run a plan and show it as the request asks; its exit code."""
     from spry.api.running import run_plan
 
@@ -102,7 +104,13 @@ def start(plan: Plan, asked: Wishes, request: Request, screen: Screen, come_from
         listener = output(mode, screen, plan, verbose=request.verbose)
     try:
         result = run_plan(
-            plan, asked, [listener], warn=partial(_warn, screen), has_terminal=has_terminal, origin=come_from
+            plan,
+            asked,
+            [listener],
+            warn=partial(_warn, screen),
+            has_terminal=has_terminal,
+            origin=come_from,
+            files=files,
         )
     finally:
         listener.close()

@@ -92,7 +92,7 @@ class Account:
         """An attempt failed and is not the last."""
         self.forget(event.task)
         pause = f" in {exact_duration(event.delay)}" if event.delay else ""
-        text = f" retrying ({event.attempt + 1} of {event.attempts}){pause}: {_failure(event, self.steps)}"
+        text = f" retrying ({event.attempt + 1} of {event.attempts}){pause}: {how_it_failed(event, self.steps)}"
         more = "" if event.reason is Reason.LIMIT else _message(event.message)
         self.screen.say(("warning", "↻"), " ", ("name", event.task), text, more)
 
@@ -149,7 +149,7 @@ def outcome(event: TaskFinished, steps: Mapping[str, Step]) -> tuple[Span, ...]:
     after = f" after {took}" if event.reason is Reason.SIGNAL else ("dim", f" ({took})")
     optional = " (optional)" if event.optional else ""
     told = event.reason is Reason.LIMIT  # its message is part of the phrase
-    return (_failure(event, steps), after, optional, "" if told else _message(event.message))
+    return (how_it_failed(event, steps), after, optional, "" if told else _message(event.message))
 
 
 def summary(event: RunFinished) -> tuple[Span, ...]:
@@ -166,7 +166,7 @@ def _succeeded(event: TaskFinished, took: str) -> tuple[Span, ...]:
     return ("completed", ("dim", f" ({took}{again})"), _message(event.message))
 
 
-def _failure(event: TaskFinished | TaskRetrying, steps: Mapping[str, Step]) -> str:
+def how_it_failed(event: TaskFinished | TaskRetrying, steps: Mapping[str, Step]) -> str:
     """How an attempt failed: `failed with exit code 1`, `timed out after 5s`, `killed by signal 9 (SIGKILL)`."""
     if event.reason is Reason.TIMEOUT:
         step = steps.get(event.task)

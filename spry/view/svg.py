@@ -8,6 +8,7 @@ from typing import NamedTuple
 from spry.core.layout import Spot, arrange
 from spry.core.path import critical_path
 from spry.core.text import plural
+from spry.view.markup import attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def _lines(
             route = _route(sheet, spots[dep], spots[name], routed=layout.routed)
             title = f"{dep} → {name}" + (f" ({kind})" if kind else "")
             yield (
-                f'<path class="{classes}" data-from="{_escaped(dep)}" data-to="{_escaped(name)}" '
-                f'marker-end="url(#spry-tip)" d="{route}"><title>{_escaped(title)}</title></path>'
+                f'<path class="{classes}" data-from="{attribute(dep)}" data-to="{attribute(name)}" '
+                f'marker-end="url(#spry-tip)" d="{route}"><title>{attribute(title)}</title></path>'
             )
 
 
@@ -181,7 +182,7 @@ def _captions(plan: Plan, sheet: Sheet, spots: Mapping[str, Spot]) -> Iterable[s
         if dep in spots:
             left = spots[dep]
             x = (sheet.lefts[left.layer] + sheet.widths[left.layer] + sheet.lefts[left.layer + 1]) / 2
-            key = _escaped(kind.removeprefix(CAPTURE))
+            key = attribute(kind.removeprefix(CAPTURE))
             yield f'<text class="why" x="{x:.1f}" y="{sheet.middles[left] - 7:.1f}">{key}</text>'
 
 
@@ -191,19 +192,7 @@ def _box(step: Step, sheet: Sheet, spot: Spot, *, marked: bool) -> str:
     classes = "box" + " finally" * step.task.is_finally + " critical" * marked
     title = spot.name + (f": {step.task.descr}" if step.task.descr else "")
     return (
-        f'<g data-task="{_escaped(spot.name)}"><title>{_escaped(title)}</title>'
+        f'<g data-task="{attribute(spot.name)}"><title>{attribute(title)}</title>'
         f'<rect class="{classes}" x="{x:.1f}" y="{y - BOX / 2:.1f}" width="{width:.1f}" height="{BOX:.0f}" rx="6"/>'
-        f'<text x="{x + width / 2:.1f}" y="{y + 4.5:.1f}">{_escaped(name)}</text></g>'
+        f'<text x="{x + width / 2:.1f}" y="{y + 4.5:.1f}">{attribute(name)}</text></g>'
     )
-
-
-def _escaped(text: str) -> str:
-    """Text inside an element or a quoted attribute; what XML cannot carry becomes U+FFFD."""
-    return "".join(_reference(letter) for letter in text)
-
-
-def _reference(letter: str) -> str:
-    if letter in "&<>\"'\t\n\r":
-        return f"&#{ord(letter)};"
-    unfit = letter < " " or "\ud800" <= letter <= "\udfff" or letter in "\ufffe\uffff"
-    return "\ufffd" if unfit else letter

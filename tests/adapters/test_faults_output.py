@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -87,6 +88,18 @@ def test_case_33_2_gigabytes_take_no_memory_either(stage):
     assert done.code == 0
     assert peak < MOST
     assert sum(path.stat().st_size for path in stage.home.rglob("output")) == 2 << 30
+
+
+def test_reports_of_200_megabytes_take_no_memory_and_little_room(stage):
+    stage.write(cell("bash big", "head -c 200000000 /dev/zero | tr '\\0' x; echo; echo end"))
+    done, peak = stage.measured(
+        "task", "big", "-q", "--no-history", "--report", "json=r.json", "--report", "junit=r.xml"
+    )
+
+    assert done.code == 0
+    assert peak < MOST
+    assert json.loads((stage.folder / "r.json").read_bytes())["tasks"][0]["attempts"][0]["bytes"] == 200_000_005
+    assert (stage.folder / "r.xml").stat().st_size < 200_000
 
 
 @pytest.mark.stress

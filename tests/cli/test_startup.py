@@ -79,3 +79,8 @@ def test_a_changed_runbook_is_parsed_again(folder):
 
     assert "markdown_it" in imported(folder, "ls")
     assert "markdown_it" not in imported(folder, "ls")
+
+
+def test_a_run_without_reports_loads_nothing_of_them(folder):
+    assert not [name for name in imported(folder, "task", "one") if "report" in name]
+    assert "spry.view.reports.tap" in imported(folder, "task", "one", "--report", "tap=r.tap")

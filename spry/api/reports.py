@@ -1,0 +1,152 @@
+"""The reports of a run: what was asked for, checked before anything starts, and written when it is over."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import NamedTuple, Self
+
+from spry.artifacts.files import write_whole
+from spry.errors import INTERNAL, UsageError
+from spry.view.reports.formats import FORMATS, written
+from spry.view.reports.story import Chronicle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from spry.api.places import File
+    from spry.core.model import Plan
+    from spry.core.result import RunResult
+    from spry.engine.attempts import Attempts
+    from spry.view.reports.story import Story
+
+STDOUT = "-"
+
+
+class Target(NamedTuple):
+    """One report: its format and the absolute path of its file, or `-` for stdout."""
+
+    format: str
+    path: str
+
+
+def targets(words: Sequence[str], *, quiet: bool) -> tuple[Target, ...]:
+    """The reports that `--report FORMAT=FILE` ask for; UsageError for what is none, or cannot be written.
+
+    stdout takes a report only in a `quiet` run: the output of tasks goes there otherwise.
+    """
+    found: list[Target] = []
+    for word in words:
+        target = _target(word)
+        if target.path in {one.path for one in found}:
+            raise UsageError(f"--report {word}: another report goes there, too", "give each a file of its own")
+        if target.path == STDOUT and not quiet:
+            raise UsageError(f"--report {word}: the output of tasks goes to stdout", "add --quiet, or name a file")
+        found.append(target)
+    return tuple(found)
+
+
+def _target(word: str) -> Target:
+    name, equals, path = word.partition("=")
+    if name not in FORMATS:
+        from spry.core.text import did_you_mean
+
+        hint = did_you_mean(name, FORMATS) or f"the formats are {', '.join(FORMATS)}"
+        raise UsageError(f'--report {word}: unknown format "{name}"', hint)
+    if not equals or not path:
+        raise UsageError(f"--report {word}: expected FORMAT=FILE", f"write --report {name}=FILE")
+    if path == STDOUT:
+        return Target(name, STDOUT)
+    whole = os.path.realpath(path)
+    if os.path.isdir(whole):
+        raise UsageError(f"--report {word}: {path} is a folder", "name a file in it")
+    fault = _unwritable(whole)
+    if fault:
+        raise UsageError(f"--report {word}: {fault}", "name a file in a folder where you may write")
+    return Target(name, whole)
+
+
+def _unwritable(path: str) -> str:
+    """Why a file cannot be made, or nothing; its folders need not be there yet."""
+    if os.path.exists(path) and not _is_file(path):
+        return "" if os.access(path, os.W_OK) else "cannot be written"
+    folder = os.path.dirname(path)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        return f"{folder} is no folder"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} cannot be written to"
+
+
+def _is_file(path: str) -> bool:
+    return stat.S_ISREG(os.stat(path).st_mode)
+
+
+class Reporting:
+    """Lasts as long as a run whose reports are wanted: `chronicle` is the listener that they are made from.
+
+    Reports of earlier runs are taken away at its beginning: whatever becomes of this run, even if it is killed, nobody
+    shall take an old report for its own. UsageError if one would take the place of a runbook.
+    """
+
+    def __init__(self, plan: Plan, wanted: Sequence[Target], files: Sequence[File], attempts: Attempts) -> None:
+        self._plan, self._wanted, self._attempts = plan, wanted, attempts
+        self._is_over = False
+        runbooks = {os.path.realpath(os.path.join(file.folder, os.path.basename(file.path))) for file in files}
+        for target in wanted:
+            if target.path in runbooks:
+                raise UsageError(f"--report {target.format}={target.path}: this is the runbook", "name another file")
+        self.chronicle = Chronicle()
+
+    def __enter__(self) -> Self:
+        for target in self._wanted:
+            if target.path != STDOUT and os.path.exists(target.path) and _is_file(target.path):
+                try:
+                    os.unlink(target.path)
+                except OSError as error:
+                    fault = f"the report of an earlier run cannot be taken away: {error.strerror}"
+                    raise UsageError(f"--report {target.format}={target.path}: {fault}", "name another file") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_over:
+            self._write(None)
+        self.chronicle.close()
+
+    def told(self, result: RunResult, *, recorded: bool) -> RunResult:
+        """Write the reports of a run that is over; its result, which is not good any more if one of them is not."""
+        self._is_over = True
+        whole = self._write(result.exit_code, recorded=recorded)
+        return result if whole or result.exit_code else result._replace(ok=False, exit_code=INTERNAL)
+
+    def _write(self, exit_code: int | None, *, recorded: bool = True) -> bool:
+        """Write all reports; whether each is there."""
+        plan, secrets = self._plan, self._attempts.secrets
+        if secrets is not None:
+            plan = plan._replace(steps={name: secrets.clean(step) for name, step in plan.steps.items()})  # type: ignore[misc] # a step as it was
+        story = self.chronicle.story(plan, exit_code, recorded=recorded)
+        done = [self._wrote(target, story) for target in self._wanted] if story is not None else []
+        return all(done)
+
+    def _wrote(self, target: Target, story: Story) -> bool:
+        try:
+            _put(target.path, (piece.encode("utf-8", "replace") for piece in written(target.format, story)))
+        except BrokenPipeError:
+            return True  # whoever read it has seen enough
+        except Exception as error:  # noqa: BLE001 - a report cannot fail a run, and the exit code tells
+            where = "stdout" if target.path == STDOUT else target.path
+            reason = error.strerror if isinstance(error, OSError) else repr(error)
+            self._attempts.warn(f"the {target.format} report could not be written to {where}: {reason}")
+            return False
+        return True
+
+
+def _put(path: str, pieces: Iterator[bytes]) -> None:
+    """Write a file whole or not at all; what is no file (a pipe, a device) and stdout get the pieces as they are."""
+    if path != STDOUT and not (os.path.exists(path) and not _is_file(path)):
+        write_whole(path, pieces)
+        return
+    with open(sys.stdout.fileno() if path == STDOUT else path, "wb", closefd=path != STDOUT) as stream:
+        stream.writelines(pieces)
