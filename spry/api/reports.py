@@ -45,7 +45,16 @@ def targets(words: Sequence[str], *, quiet: bool) -> tuple[Target, ...]:
         if target.path == STDOUT and not quiet:
             raise UsageError(f"--report {word}: the output of tasks goes to stdout", "add --quiet, or name a file")
         found.append(target)
+    summary = _summary()
+    if summary and any(one.format == "markdown" for one in found) and summary not in {one.path for one in found}:
+        found.append(Target("markdown", summary))
     return tuple(found)
+
+
+def _summary() -> str:
+    """Where a job on GitHub Actions collects what its steps say of themselves, if this is one."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY", "") if os.environ.get("GITHUB_ACTIONS") == "true" else ""
+    return os.path.realpath(path) if path else ""
 
 
 def _target(word: str) -> Target:
@@ -80,6 +89,11 @@ def _unwritable(path: str) -> str:
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} cannot be written to"
 
 
+def _is_old(path: str) -> bool:
+    """Whether a report of an earlier run is there; a summary is one of several."""
+    return path not in {STDOUT, _summary()} and os.path.exists(path) and _is_file(path)
+
+
 def _is_file(path: str) -> bool:
     return stat.S_ISREG(os.stat(path).st_mode)
 
@@ -92,7 +106,7 @@ class Reporting:
     """
 
     def __init__(self, plan: Plan, wanted: Sequence[Target], files: Sequence[File], attempts: Attempts) -> None:
-        self._plan, self._wanted, self._attempts = plan, wanted, attempts
+        self._plan, self._wanted, self._files, self._attempts = plan, wanted, files, attempts
         self._is_over = False
         runbooks = {os.path.realpath(os.path.join(file.folder, os.path.basename(file.path))) for file in files}
         for target in wanted:
@@ -102,7 +116,7 @@ class Reporting:
 
     def __enter__(self) -> Self:
         for target in self._wanted:
-            if target.path != STDOUT and os.path.exists(target.path) and _is_file(target.path):
+            if _is_old(target.path):
                 try:
                     os.unlink(target.path)
                 except OSError as error:
@@ -127,8 +141,20 @@ class Reporting:
         if secrets is not None:
             plan = plan._replace(steps={name: secrets.clean(step) for name, step in plan.steps.items()})  # type: ignore[misc] # a step as it was
         story = self.chronicle.story(plan, exit_code, recorded=recorded)
+        if story is not None and any(target.format == "html" for target in self._wanted):
+            story = story._replace(pages={file.path: self._page(file) for file in self._files})
         done = [self._wrote(target, story) for target in self._wanted] if story is not None else []
         return all(done)
+
+    def _page(self, file: File) -> str:
+        """A runbook without its front matter and its secrets, its lines where they are."""
+        from spry.core.frontmatter import parse
+        from spry.core.source import source
+
+        read = source(file.data.decode("utf-8", "replace"))
+        above = parse(read).end_line
+        text = "\n".join(("",) * above + read.lines[above:])
+        return text if self._attempts.secrets is None else self._attempts.secrets.text(text)
 
     def _wrote(self, target: Target, story: Story) -> bool:
         try:
@@ -144,9 +170,15 @@ class Reporting:
 
 
 def _put(path: str, pieces: Iterator[bytes]) -> None:
-    """Write a file whole or not at all; what is no file (a pipe, a device) and stdout get the pieces as they are."""
-    if path != STDOUT and not (os.path.exists(path) and not _is_file(path)):
+    """Write a file whole or not at all.
+
+    What is no file (a pipe, a device) and stdout get the pieces as they are, and a job's summary grows.
+    """
+    grows = path == _summary()
+    if path != STDOUT and not grows and (not os.path.exists(path) or _is_file(path)):
         write_whole(path, pieces)
         return
-    with open(sys.stdout.fileno() if path == STDOUT else path, "wb", closefd=path != STDOUT) as stream:
+    with open(
+        sys.stdout.fileno() if path == STDOUT else path, "ab" if grows else "wb", closefd=path != STDOUT
+    ) as stream:
         stream.writelines(pieces)

@@ -86,7 +86,9 @@ RUNNING = (
     Option("yes", "--yes", "-y", help="Answer every question with yes, also whether to trust a runbook."),
     Option("output", "--output", "", "MODE", choices=MODES, help="How to show output: " + ", ".join(MODES) + "."),
     Option("json", "--json", help="Print events as JSON, one a line (with --dry-run: the plan)."),
-    Option("report", "--report", "", "FORMAT=FILE", many=True, help="Write a report: junit, json, markdown, tap."),
+    Option(
+        "report", "--report", "", "FORMAT=FILE", many=True, help="Write a report: junit, json, markdown, tap, html."
+    ),
     Option("no_history", "--no-history", help="Do not write this run down; it cannot be resumed."),
     Option("skip", "--skip", "", "TASK", many=True, help="Leave this task out; it counts as done."),
     Option("from_", "--from", "", "TASK", help="Start at this task: it, its dependents and what those need."),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spry.api.places import File
     from spry.cli.options import Request
     from spry.core.model import Graph, Plan
+    from spry.engine.loop import Listener
     from spry.view.plain import Output
     from spry.view.screen import Screen
 
@@ -92,29 +93,40 @@ def start(
     """Run a plan and show it as the request asks; its exit code."""
     from spry.api.running import run_plan
 
-    listener: Output
-    if request.json:
-        from spry.view.jsonl import json_lines
-
-        listener = json_lines(screen)
-    else:
-        from spry.view.plain import output
-
-        mode = request.output or ("quiet" if request.quiet else "auto")
-        listener = output(mode, screen, plan, verbose=request.verbose)
+    listeners = _shown(plan, request, screen)
     try:
         result = run_plan(
             plan,
             asked,
-            [listener],
+            listeners,
             warn=partial(_warn, screen),
             has_terminal=has_terminal,
             origin=come_from,
             files=files,
         )
     finally:
-        listener.close()
+        listeners[0].close()
+        if screen.runner is not None:
+            screen.runner.close()
     return result.exit_code
+
+
+def _shown(plan: Plan, request: Request, screen: Screen) -> tuple[Output, *tuple[Listener, ...]]:
+    """The listeners that show a run as the request asks; the first has to be closed."""
+    if request.json:
+        from spry.view.jsonl import json_lines
+
+        return (json_lines(screen),)
+    from spry.view.plain import output
+
+    mode = request.output or ("quiet" if request.quiet else "auto")
+    shown = output(mode, screen, plan, verbose=request.verbose)
+    if os.environ.get("GITHUB_ACTIONS") != "true" or mode == "raw" or any(screen.terminals.values()):
+        return (shown,)
+    from spry.view.actions import Annotations, Runner
+
+    screen.runner = Runner(screen)
+    return shown, Annotations(screen.runner, plan, os.environ.get("GITHUB_WORKSPACE", ""))
 
 
 def _warn(screen: Screen, text: str) -> None:

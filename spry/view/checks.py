@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spry.view.actions import annotation
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,16 +65,7 @@ def _annotation(problem: Problem) -> str:
         properties["col"] = problem.column
         properties["endColumn"] = problem.column + problem.length
     command = "notice" if problem.severity == "note" else "error"
-    listed = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
-    return f"::{command} {listed}::{_data(_whole(problem))}" if listed else f"::{command}::{_data(_whole(problem))}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return annotation(command, _whole(problem), properties)
 
 
 def _result(problem: Problem) -> Mapping[str, object]:

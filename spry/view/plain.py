@@ -149,8 +149,12 @@ class Group:
                 self._write(task, STREAMS[piece[0]], piece[1])
             spool.close()
         self._screen.end(task)
+        if self._screen.runner is not None:
+            self._screen.runner.close()
 
     def _write(self, task: str, stream: str, data: bytes) -> None:
+        if self._screen.runner is not None:
+            self._screen.runner.open(task)
         if stream not in self._begun:
             self._begun.add(stream)
             self._screen.begin(stream)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
+    from spry.view.actions import Runner
     from spry.view.escapes import Filter
 
     Span = str | tuple[str, str]
@@ -53,7 +54,8 @@ class Screen:
     """Where a command writes; each stream is a descriptor, a binary stream, or None when it was closed.
 
     Nothing is written before `flush`, except what fills the buffer. `error` is the first write error that matters.
-    `before` is called before anything is written: whoever draws below the last line takes it away there.
+    `before` is called before anything is written: whoever draws below the last line takes it away there. `runner` is
+    somebody who would take what tasks write for commands, and is kept from it.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Screen:
         self.terminals = {"stdout": is_terminal(stdout), "stderr": is_terminal(stderr)}
         self.colours = {name: coloured(environ, terminal=self.terminals[name], no_color=no_color) for name in STREAMS}
         self.before: Callable[[], None] | None = None
+        self.runner: Runner | None = None
         self._targets = {"stdout": stdout, "stderr": stderr}
         self.dumb = environ.get("TERM", "") in ("", "dumb")
 
@@ -80,6 +83,11 @@ class Screen:
     def error(self) -> OSError | None:
         """The first error of writing that is worth an exit code: any but a reader that went away."""
         return self._outlets["stdout"].error or self._outlets["stderr"].error
+
+    @property
+    def is_one(self) -> bool:
+        """Whether both streams end in the same place."""
+        return self._outlets["stdout"] is self._outlets["stderr"]
 
     def size(self, stream: str = "stderr") -> Size | None:
         """The terminal's size as it is now, at least 40 columns; None for everything else."""
@@ -95,6 +103,8 @@ class Screen:
     def say(self, *spans: Span) -> None:
         """One line of our own on stderr, begun on a line of its own; a span is text or (style, text)."""
         self._make_way()
+        if self.runner is not None:
+            self.runner.said("".join(span if isinstance(span, str) else span[1] for span in spans))
         self.begin("stderr")
         self._outlets["stderr"].write(self._encode(*spans, "\n", colour=self.colours["stderr"]))
 
@@ -110,8 +120,10 @@ class Screen:
             outlet.write(b"\n")
 
     def write(self, stream: str, data: bytes) -> None:
-        """Bytes as they are."""
+        """Bytes of a task as they are."""
         self._make_way()
+        if self.runner is not None:
+            self.runner.stop(stream)
         self._outlets[stream].write(data)
 
     def draw(self, text: str) -> None:

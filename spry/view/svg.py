@@ -60,7 +60,17 @@ class Sheet(NamedTuple):
     height: float
 
 
-def svg(plan: Plan) -> str:
+class Look(NamedTuple):
+    """What sets a box apart on a page: a class, and a place to go to."""
+
+    kind: str = ""
+    link: str = ""
+
+
+PLAIN = Look()
+
+
+def svg(plan: Plan, looks: Mapping[str, Look] = {}) -> str:
     """A plan's graph; boxes carry `data-task`, lines `data-from` and `data-to`: names as the runbook has them."""
     layout = arrange({name: step.deps for name, step in plan.steps.items()})
     sheet = _sheet(layout, plan)
@@ -76,7 +86,10 @@ def svg(plan: Plan) -> str:
         '<rect class="paper" width="100%" height="100%" rx="8"/>',
         *_lines(plan, sheet, spots, set(pairwise(path)) if critical else set(), layout),
         *_captions(plan, sheet, spots),
-        *(_box(step, sheet, spots[name], marked=name in critical) for name, step in plan.steps.items()),
+        *(
+            _box(step, sheet, spots[name], looks.get(name, PLAIN), marked=name in critical)
+            for name, step in plan.steps.items()
+        ),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -186,13 +199,14 @@ def _captions(plan: Plan, sheet: Sheet, spots: Mapping[str, Spot]) -> Iterable[s
             yield f'<text class="why" x="{x:.1f}" y="{sheet.middles[left] - 7:.1f}">{key}</text>'
 
 
-def _box(step: Step, sheet: Sheet, spot: Spot, *, marked: bool) -> str:
+def _box(step: Step, sheet: Sheet, spot: Spot, look: Look, *, marked: bool) -> str:
     x, width, y = sheet.lefts[spot.layer], sheet.widths[spot.layer], sheet.middles[spot]
     name = spot.name if len(spot.name) <= LONGEST else spot.name[: LONGEST - 1] + "…"
-    classes = "box" + " finally" * step.task.is_finally + " critical" * marked
+    classes = "box" + " finally" * step.task.is_finally + " critical" * marked + f" {look.kind}" * bool(look.kind)
     title = spot.name + (f": {step.task.descr}" if step.task.descr else "")
-    return (
+    box = (
         f'<g data-task="{attribute(spot.name)}"><title>{attribute(title)}</title>'
         f'<rect class="{classes}" x="{x:.1f}" y="{y - BOX / 2:.1f}" width="{width:.1f}" height="{BOX:.0f}" rx="6"/>'
         f'<text x="{x + width / 2:.1f}" y="{y + 4.5:.1f}">{attribute(name)}</text></g>'
     )
+    return f'<a href="{attribute(look.link)}">{box}</a>' if look.link else box

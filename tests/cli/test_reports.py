@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import xml.etree.ElementTree as ET
 
@@ -28,7 +29,7 @@ def outcomes(text):
     ("word", "said", "hint"),
     [
         ("junt=x.xml", 'unknown format "junt"', 'did you mean "junit"?'),
-        ("xml=x.xml", 'unknown format "xml"', "the formats are junit, json, markdown, tap"),
+        ("xml=x.xml", 'unknown format "xml"', "the formats are junit, json, markdown, tap, html"),
         ("junit", "expected FORMAT=FILE", "write --report junit=FILE"),
         ("junit=", "expected FORMAT=FILE", "write --report junit=FILE"),
         ("junit=.", "is a folder", "name a file in it"),
@@ -195,3 +196,55 @@ def test_no_report_holds_a_secret(book, form):
     assert done.exit_code == 1
     assert "leak" in book.read("r")
     assert "hunter2" not in book.read("r")
+
+
+def test_the_page_of_a_run_shows_the_runbook_with_what_became_of_its_cells(book):
+    book("---\ntitle: Ship it\nspry:\n  secrets: [TOKEN]\n---\n# How\n\nProse with hunter2-is-secret.\n\n", GOOD, BAD)
+    done = book.run("runbook", "--report", "html=r.html", env={"TOKEN": "hunter2-is-secret"})
+    page = book.read("r.html")
+
+    assert done.exit_code == 1
+    assert "<h1>Ship it</h1>" in page
+    assert "Prose with ***." in page
+    assert "secrets: [TOKEN]" not in page
+    assert '<figcaption><code>bash bad</code><a class="badge failed"' in page
+
+
+# GitHub Actions
+
+ACTIONS = {"GITHUB_ACTIONS": "true"}
+
+
+def test_on_github_actions_output_is_grouped_and_failures_are_annotated(book):
+    done = book(GOOD, BAD).run("runbook", env=ACTIONS)
+
+    assert done.exit_code == 1
+    assert re.fullmatch(r"::stop-commands::(\w{32})\nfine\n::\1::\n", done.stdout)
+    assert "::group::bad\n::stop-commands::" in done.stderr
+    assert "::error file=Spryfile.md,line=5,col=9,title=Task bad::failed with exit code 3" in done.stderr
+
+
+@pytest.mark.parametrize("options", [("--json",), ("--output", "raw")])
+def test_on_github_actions_what_programs_read_stays_as_it_is(book, options):
+    done = book(GOOD, BAD).run("runbook", *options, env=ACTIONS)
+
+    assert "::" not in done.stdout + done.stderr
+
+
+def test_on_github_actions_markdown_is_added_to_the_summary_of_the_job(book):
+    book(GOOD).path("summary.md").write_text("before\n")
+    env = {**ACTIONS, "GITHUB_STEP_SUMMARY": str(book.path("summary.md"))}
+    for report in ("markdown=out/r.md", "markdown=summary.md", "json=r.json"):
+        assert book.run("task", "good", "--report", report, env=env).exit_code == 0
+
+    assert book.read("summary.md").startswith("before\n## ✓ 1 succeeded")
+    assert book.read("summary.md").count("## ✓ 1 succeeded") == 2
+    assert book.read("out/r.md").count("## ✓ 1 succeeded") == 1
+
+
+def test_elsewhere_there_is_no_summary_to_add_to(book):
+    book(GOOD)
+    env = {"GITHUB_STEP_SUMMARY": str(book.path("summary.md"))}
+
+    assert book.run("task", "good", "--report", "markdown=r.md", env=env).exit_code == 0
+    assert not book.has("summary.md")

@@ -15,6 +15,7 @@ FORMATS = {
     "json": "objects",
     "markdown": "markdown",
     "tap": "tap",
+    "html": "html",
 }
 
 

@@ -66,7 +66,11 @@ class Tale(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A whole run; `recorded` says whether its logs can be looked up. Times are seconds since the epoch."""
+    """A whole run; times are seconds since the epoch.
+
+    `recorded` says whether its logs can be looked up. `pages` are the texts of its runbooks by path, their lines where
+    they are in the files, and without front matter.
+    """
 
     plan: Plan
     run: str
@@ -77,6 +81,7 @@ class Story(NamedTuple):
     exit_code: int
     tales: Mapping[str, Tale]
     recorded: bool = True
+    pages: Mapping[str, str] = {}
 
     @property
     def counts(self) -> dict[str, int]:

@@ -116,5 +116,10 @@ class Output(NamedTuple):
 
 def plain(data: bytes) -> str:
     """Output as a page can show it: no control sequence, no part of a line that was written over, only real letters."""
-    lines = without(data).replace(b"\b", b"").replace(b"\r\n", b"\n").split(b"\n")
-    return b"\n".join(line.rstrip(b"\r").rpartition(b"\r")[2] for line in lines).decode("utf-8", "replace")
+    return left(without(data)).decode("utf-8", "replace")
+
+
+def left(data: bytes) -> bytes:
+    """What is left to see of lines that were written over, as progress bars do, with plain line ends."""
+    lines = data.replace(b"\b", b"").replace(b"\r\n", b"\n").split(b"\n")
+    return b"\n".join(line.rstrip(b"\r").rpartition(b"\r")[2] for line in lines)
