@@ -110,18 +110,29 @@ def place(folder: str) -> str:
 
     It is looked for up to the root of the repository. Outside of a repository every folder has its own history.
     """
-    folders = list(upward(folder))
-    for above in folders:
-        if _is_ours(os.path.join(above, OWN)):
-            return os.path.join(above, OWN)
-    home = os.environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(home):  # a relative one does not count, says whoever invented the variable
-        home = os.path.join(os.path.expanduser("~"), ".local", "state")
-    if not os.path.isabs(home):
+    above = root(folder)
+    own = os.path.join(above, OWN)
+    if _is_ours(own):
+        return own
+    if not os.path.isabs(home()):
         message = "there is no place for the history: neither HOME nor XDG_STATE_HOME names a folder"
         raise HostError(message, f"set one of them, make a folder {OWN} beside the runbook, or use --no-history")
-    root = os.path.realpath(folders[-1])
-    return os.path.join(home, "spry", f"{os.path.basename(root) or 'root'}-{digest(root)[:10]}")
+    above = os.path.realpath(above)
+    return os.path.join(home(), f"{os.path.basename(above) or 'root'}-{digest(above)[:10]}")
+
+
+def root(folder: str) -> str:
+    """The folder whose runs are remembered together: the nearest with a `.spry/`, else the root of the repository."""
+    folders = list(upward(folder))
+    return next((above for above in folders if _is_ours(os.path.join(above, OWN))), folders[-1])
+
+
+def home() -> str:
+    """The user's folder for what spry remembers; relative where nobody knows a home."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):  # a relative one does not count, says whoever invented the variable
+        state = os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "spry")
 
 
 def _is_ours(path: str) -> bool:

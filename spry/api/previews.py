@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import cast
 
+from spry.api.history import recall
 from spry.api.wishes import bind
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.secrets import names
@@ -16,15 +17,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from spry.api.history import Origin
     from spry.api.wishes import Wishes
     from spry.core.model import Plan, Step
     from spry.engine.secrets import Secrets
 
 
-def previews(plan: Plan, asked: Wishes) -> tuple[list[Preview], list[str], Callable[[str], str]]:
+def previews(plan: Plan, asked: Wishes, origin: Origin | None) -> tuple[list[Preview], list[str], Callable[[str], str]]:
     """A preview of every step, what would keep the run from starting, and what hides secrets in text made of them.
 
-    What would keep it are missing parameters, programs and folders.
+    What would keep it are missing parameters, programs, folders and inputs.
     """
     bound = bind(plan, asked.params)
     situation = Situation("", os.environb, os.getcwd(), "", asked.env, bound.values, asked.words, _nobody)
@@ -37,6 +39,9 @@ def previews(plan: Plan, asked: Wishes) -> tuple[list[Preview], list[str], Calla
         except SpryError as error:
             faults.append(error.message)
             found.append(_bare(step, bound.values.get(step.task.name, {})))
+    if plan.has_files:
+        notes = _standings(attempts, asked, origin, faults)
+        found = [one._replace(notes=(*one.notes, *notes.get(one.task.name, ()))) for one in found]
     if attempts.secrets is None:
         return found, faults, str
     clean, secret = attempts.secrets.text, names(plan)
@@ -50,6 +55,24 @@ def _hidden(preview: Preview, secrets: Secrets, secret: Collection[str]) -> Prev
     env = tuple((name, HIDDEN if name in secret else value) for name, value in preview.env)
     params = tuple((name, HIDDEN if name in secret else value) for name, value in preview.params)
     return preview._replace(env=env, params=params)
+
+
+def _standings(
+    attempts: Attempts, asked: Wishes, origin: Origin | None, faults: list[str]
+) -> Mapping[str, tuple[str, ...]]:
+    """Whether the tasks with inputs or outputs are up to date, in words; nothing of that without an origin."""
+    from spry.api.freshness import remembered
+    from spry.engine.forecast import forecast
+
+    done = recall(origin, attempts)
+    with remembered(attempts, origin, _nobody, force=asked.force) as freshness:
+        try:
+            faults += freshness.faults()
+            found = forecast(attempts, done) if origin is not None else {}
+        except SpryError as error:
+            faults.append(error.message)
+            return {}
+        return {name: (str(standing),) for name, standing in found.items()}
 
 
 def _nobody(text: str) -> None:

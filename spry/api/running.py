@@ -54,6 +54,10 @@ def run_plan(
     try:
         attempts.check()
         done = recall(origin, attempts)
+        if plan.has_files:
+            from spry.api.freshness import remember
+
+            remember(attempts, origin, warn, force=asked.force)
         options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan), done)
         executor = LocalExecutor(options.jobs)
         try:

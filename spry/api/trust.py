@@ -83,7 +83,7 @@ def _agreed(plan: Plan, asked: Wishes, doubts: Sequence[str]) -> bool:
     from spry.execute.question import Question
     from spry.view import dryrun
 
-    found, _, clean = previews(plan, asked)
+    found, _, clean = previews(plan, asked, None)
     with open(TERMINAL, "r+b", buffering=0) as terminal:
         columns = _columns(terminal.fileno())
         shown = clean(dryrun.text(found, skipped=plan.skipped, columns=columns)).partition("\n\n")[2]

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 # Flags that are read and checked, and whose effect this version does not have: a task with one is refused, because
 # running it without would silently do something else.
 WITHOUT_EFFECT = {
-    "inputs": "inputs",
-    "outputs": "outputs",
     "save": "saves",
     "restore": "restore",
     "isolated": "isolated",
@@ -36,6 +34,7 @@ class Wishes(NamedTuple):
     fail_fast: bool = False
     timeout: float | None = None
     yes: bool = False
+    force: bool = False
     env: Mapping[str, str] = {}
     params: Mapping[str, str] = {}
     words: Mapping[str, tuple[str, ...]] = {}
@@ -51,6 +50,7 @@ def wishes(request: Any) -> Wishes:
         request.fail_fast,
         _timeout(request.timeout),
         request.yes,
+        request.force,
         environments(request.env),
         assignments(request.param, "--param"),
         {request.names[0]: request.words} if request.words else {},

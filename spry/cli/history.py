@@ -9,7 +9,7 @@ import time
 from spry.api import history as api
 from spry.api.places import STDIN, find
 from spry.cli.options import no_names
-from spry.errors import TIMED_OUT, UsageError
+from spry.errors import TIMED_OUT, SpryError, UsageError
 from spry.view import history as view
 
 TYPE_CHECKING = False
@@ -49,12 +49,8 @@ def status(request: Request, screen: Screen) -> int:
     if not request.names:
         running = sum(len(_under_way(archive, run.run)) for run in archive.runs("running")) if archive else 0
         known = len(archive.runs()) if archive else 0
-        text = view.system(running, known)
-        if request.json:
-            import json
-
-            text = json.dumps({"system": "OK", "running": running, "runs": known}) + "\n"
-        screen.show(text)
+        told = view.system_as_json if request.json else view.system
+        screen.show(told(running, known, _up_to_date(request)))
         return _closed(archive)
     archive = _needed(archive)
     run = archive.run(_one(request))
@@ -70,6 +66,24 @@ def status(request: Request, screen: Screen) -> int:
         if not request.watch or run.state != "running":
             return _closed(archive)
         _look_again(archive)
+
+
+def _up_to_date(request: Request) -> tuple[int, int] | None:
+    """How many tasks of the runbook are up to date, of how many that can be; None without any, or a valid runbook."""
+    from spry.api.load import load
+
+    try:
+        files = find(request.files)
+        graph = load(files)
+    except SpryError:
+        return None
+    if not any(task.inputs or task.outputs for task in graph.runbook.tasks.values()):
+        return None
+    from spry.api.freshness import standings
+    from spry.engine.forecast import FRESH
+
+    states = [standing.state for standing in standings(graph, files[0].folder).values()]
+    return states.count(FRESH), len(states)
 
 
 def logs(request: Request, screen: Screen) -> int:
@@ -124,7 +138,7 @@ def resume(request: Request, screen: Screen) -> int:
         screen.say(line)
     if request.dry_run:
         done = dict.fromkeys(found.origin.recalled, f"succeeded in run {run.run}, not run again")
-        return preview(found.plan, found.asked, request, screen, done)
+        return preview(found.plan, found.asked, request, screen, found.origin, done)
     ours(found.files, found.plan, found.asked)
     return start(found.plan, found.asked, request, screen, found.origin, found.files)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from spry.cli.options import Request
-    from spry.core.model import Plan
+    from spry.core.model import Plan, Task
     from spry.errors import Problem
     from spry.view.screen import Screen
 
@@ -47,18 +47,28 @@ def show(request: Request, screen: Screen) -> int:
     from spry.core.text import did_you_mean
     from spry.view import listing as view
 
-    graph = load(find(request.files))
+    files = find(request.files)
+    graph = load(files)
     clean = known(graph).text
+    states: Mapping[str, object] = {}
+    if any(_has_files(graph.runbook.tasks.get(name)) for name in request.names):
+        from spry.api.freshness import standings
+
+        states = standings(graph, files[0].folder, request.names)
     for number, name in enumerate(request.names):
         if name not in graph.runbook.tasks:
             raise UsageError(
                 f'Task "{name}" not found', did_you_mean(name, graph.runbook.tasks) or "spry ls lists them"
             )
-        text = view.show(graph, name, columns=_columns(screen), colour=_colour(screen))
+        text = view.show(graph, name, state=str(states.get(name, "")), columns=_columns(screen), colour=_colour(screen))
         screen.show("\n" * bool(number) + clean(text))
     if not request.names:
         raise UsageError("show needs the name of a task", "spry ls lists them")
     return 0
+
+
+def _has_files(task: Task | None) -> bool:
+    return task is not None and bool(task.inputs or task.outputs)
 
 
 def check(request: Request, screen: Screen) -> int:

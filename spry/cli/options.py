@@ -41,6 +41,7 @@ class Request(NamedTuple):
     env: tuple[str, ...] = ()
     param: tuple[str, ...] = ()
     yes: bool = False
+    force: bool = False
     output: str | None = None
     json: bool = False
     no_color: bool = False
@@ -84,6 +85,7 @@ RUNNING = (
     Option("env", "--env", "", "K=V", many=True, help="Set an environment variable for every task."),
     Option("param", "--param", "", "K=V", many=True, help="Give a parameter that a task declares with --arg."),
     Option("yes", "--yes", "-y", help="Answer every question with yes, also whether to trust a runbook."),
+    Option("force", "--force", help="Run every selected task, also those that are up to date."),
     Option("output", "--output", "", "MODE", choices=MODES, help="How to show output: " + ", ".join(MODES) + "."),
     Option("json", "--json", help="Print events as JSON, one a line (with --dry-run: the plan)."),
     Option(
@@ -99,7 +101,7 @@ NARROWING = (
     Option("tag", "--tag", "", "NAME", many=True, help="Run the tasks with this tag."),
 )
 LISTING = (*PLACES, JSON)
-NOT_RESUMED = {"files", "show_dag", "skip", "from_", "until", "no_history"}
+NOT_RESUMED = {"files", "force", "show_dag", "skip", "from_", "until", "no_history"}
 RESUMING = (
     FILE,
     *(option for option in RUNNING if option.field not in NOT_RESUMED),

@@ -39,14 +39,15 @@ def run(request: Request, screen: Screen) -> int:
     graphs, tags = names_in(request.graph), names_in(request.tag)
     selection = Selection(request.names, graphs, tags, request.skip, request.from_, request.until)
     plan = select(graph, selection)
+    come_from = None if request.no_history else origin(files, selection)
     if request.show_dag:
         from spry.cli.look import draw
 
         return draw(plan, "ascii", screen)
     if request.dry_run:
-        return preview(plan, asked, request, screen, {})
+        return preview(plan, asked, request, screen, come_from, {})
     ours(files, plan, asked)
-    return start(plan, asked, request, screen, None if request.no_history else origin(files, selection), files)
+    return start(plan, asked, request, screen, come_from, files)
 
 
 def ours(files: Sequence[File], plan: Plan, asked: Wishes) -> None:
@@ -68,12 +69,14 @@ def _names_of_files(request: Request, graph: Graph) -> None:
             raise UsageError(f'Task "{name}" not found, but a file of that name is here', f"to run the file: -f {name}")
 
 
-def preview(plan: Plan, asked: Wishes, request: Request, screen: Screen, done: Mapping[str, str]) -> int:
+def preview(
+    plan: Plan, asked: Wishes, request: Request, screen: Screen, come_from: Origin | None, done: Mapping[str, str]
+) -> int:
     """Show what a run would do, and why what is done would not be run; the exit code."""
     from spry.api.previews import previews
     from spry.view import dryrun
 
-    found, faults, clean = previews(plan, asked)
+    found, faults, clean = previews(plan, asked, come_from)
     found = [one._replace(notes=(*one.notes, done[one.task.name])) if one.task.name in done else one for one in found]
     if request.json:
         screen.show(clean(dryrun.as_json(found, skipped=plan.skipped)))

@@ -182,6 +182,11 @@ class Plan(NamedTuple):
     skipped: tuple[str, ...] = ()
 
     @property
+    def has_files(self) -> bool:
+        """Whether any task declares its inputs or outputs."""
+        return any(step.task.inputs or step.task.outputs for step in self.steps.values())
+
+    @property
     def has_secrets(self) -> bool:
         """Whether it declares any: a parameter of that type, or names under `spry.secrets`."""
         if any(settings.secrets for settings in self.settings.values()):

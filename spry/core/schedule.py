@@ -134,9 +134,15 @@ class Schedule:
         self._under_way(task, ASKING)
         return self.ended(task, Ending(None, reason=Reason.DECLINED), now)
 
-    def succeeded(self, task: str, now: float, reason: Reason | None = None) -> list[Event]:
-        """A task that was begun is done without a process: it has none, or (`up_to_date`) needs none."""
-        return self._conclude(self._under_way(task), Verdict(SUCCEEDED, reason), Ending(None), now)
+    def succeeded(self, task: str, now: float) -> list[Event]:
+        """A task that was begun is done without a process, since it has none."""
+        return self._conclude(self._under_way(task), Verdict(SUCCEEDED), NO_PROCESS, now)
+
+    def spared(self, task: str, ending: Ending, now: float) -> list[Event]:
+        """A task whose turn it was did not begin after all: it is up to date, or it cannot be told whether."""
+        node = self._under_way(task)
+        node.attempt = 0
+        return self._conclude(node, judge(node.task, ending), ending, now)
 
     def is_success(self, task: str, ending: Ending) -> bool:
         """Whether an ending will count as a success: the task was not told to stop, and its code is good."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spry.core.events import TaskFinished
     from spry.core.masking import Stream
     from spry.core.model import Plan, Settings, Step, Task
+    from spry.engine.freshness import Freshness
     from spry.engine.secrets import Secrets
     from spry.execute.interpreter import Interpreter
 
@@ -51,6 +52,7 @@ class Attempts:
         self.folders: dict[tuple[str, str, str | None], str] = {}
         self.left = Leavings(plan, situation.scratch, self.shown)
         self.environments = Environments(plan, situation.environ, situation.params, situation.env)
+        self.freshness: Freshness | None = None
         self.secrets: Secrets | None = None
         if plan.has_secrets:
             from spry.engine.secrets import Secrets  # noqa: PLC0415 - few runbooks have any
@@ -125,6 +127,10 @@ class Attempts:
             self.folders[key] = os.path.normpath(path)
         return self.folders[key]
 
+    def place(self, task: Task) -> str:
+        """The folder that the patterns of a task are relative to: its working folder, or its runbook's if isolated."""
+        return task.folder if task.isolated or task.restore is not None else self.folder(task)
+
     def settings(self, task: Task) -> Settings:
         """The front matter of the file a task stands in."""
         return self.environments.settings(task)
@@ -174,12 +180,14 @@ class Attempts:
         """Some stdout of a running attempt."""
         self.left.took(name, data)
 
-    def keep(self, step: Step) -> str:
+    def keep(self, step: Step, exit_code: int | None) -> str:
         """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
         task, left = step.task, self.left
         fault = left.keep(task, self.folder(task))
         if self.secrets is not None:
             self.secrets.left({**left.captured.get(task.name, {}), **left.outputs.get(task.name, {})})
+        if self.freshness is not None and not fault:
+            fault = self.freshness.keep(step, exit_code)
         return fault
 
     def shown(self, text: str) -> str:
@@ -196,6 +204,8 @@ class Attempts:
 
     def close(self) -> None:
         """Remove everything of this run that is not for keeping, or say what stays."""
+        if self.freshness is not None:
+            self.freshness.close()
         self.scripts.close()
         fault = self.left.close()
         if fault:

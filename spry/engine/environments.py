@@ -38,6 +38,7 @@ class Environments:
         self.isolations: dict[Key, Isolation] = {}
         self.shared: dict[Key, tuple[Isolation, dict[bytes, bytes]]] = {}
         self.folders: dict[str, Sequence[str]] = {}
+        self.named: dict[Key, frozenset[str]] = {}
         self.lent: dict[str, Sequence[Assignment]] = {}
         places = {name: (step.task.path, step.task.line) for name, step in plan.steps.items() if step.task.is_env}
         self.cells = sorted(places, key=places.__getitem__)
@@ -68,6 +69,25 @@ class Environments:
         if task.env_files or "PATH" in names or any(name in step.deps for name in self.cells):
             return self.of(step, {}).get(b"PATH", b"")
         return self._shared(step).get(b"PATH", b"")
+
+    def declared(self, step: Step) -> dict[str, str]:
+        """The variables that spry itself lays over the caller's for a task, parameters apart, by name.
+
+        Raises UsageError as `of` does.
+        """
+        task = step.task
+        self._shared(step)
+        names = {*self.named[_key(step)], *(name for name, _ in (*task.env, *self.command_line))}
+        names.update(*(self.lends(name) for name in self.cells if name in step.deps))
+        names.update(*((one.name for one in self._file(task, name)) for name in task.env_files))
+        if not names:
+            return {}
+        whole = self.of(step, {})
+        return {name: os.fsdecode(whole[os.fsencode(name)]) for name in sorted(names)}
+
+    def lends(self, name: str) -> set[str]:
+        """The names of the variables that an env cell lends."""
+        return {one.name for one in self._lent(name)}
 
     def lend(self, task: Task, body: str) -> None:
         """An env cell is done: its text, with its values, is what its dependents have in their environment."""
@@ -129,6 +149,7 @@ class Environments:
             files = [self._file(task, name) for name in settings.env_files]
             known = found, environment.base(found.caller, files=files, settings=settings.env)
             self.shared[key] = known
+            self.named[key] = frozenset((*settings.env, *(one.name for file in files for one in file)))
         return known[1]
 
     def settings(self, task: Task) -> Settings:

@@ -101,8 +101,12 @@ class Leavings:
     def recall(self, event: TaskFinished, captured: Mapping[str, str], outputs: Mapping[str, str]) -> None:
         """How a task ended in an earlier run, and what it left there."""
         self.ended[event.task] = event
-        self.captured[event.task] = dict(captured)
-        self.outputs[event.task] = dict(outputs)
+        self.bring(event.task, captured, outputs)
+
+    def bring(self, name: str, captured: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+        """What a task left that need not run."""
+        self.captured[name] = dict(captured)
+        self.outputs[name] = dict(outputs)
 
     def forget(self, name: str) -> None:
         """Drop what is not kept by now."""

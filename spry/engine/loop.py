@@ -158,11 +158,26 @@ class _Loop:
         """Start whatever is ready while there is room; what needs no process is over at once."""
         while begun := self.schedule.take(self.executor.free(), self.clock.now()):
             for event in begun:
+                if self.attempts.freshness is not None and self.spared(event):
+                    continue
                 self.tell([event])
                 if isinstance(event, ConfirmationAsked):
                     self.executor.start(Attempt(event.task, 0, (), {}, "", self.attempts.shown(event.text)))
                 else:
                     self.start(event)
+
+    def spared(self, event: TaskStarted | ConfirmationAsked) -> bool:
+        """Whether a task that was about to begin is done with: it is up to date, or it cannot be told whether."""
+        assert self.attempts.freshness is not None
+        if isinstance(event, TaskStarted) and event.attempt > 1:
+            return False
+        try:
+            ending = self.attempts.freshness.spare(self.plan.steps[event.task])
+        except SpryError as error:
+            ending = self.unable(error)
+        if ending is not None:
+            self.follow(self.schedule.spared(event.task, ending, self.clock.now()))
+        return ending is not None
 
     def start(self, event: TaskStarted) -> None:
         step = self.plan.steps[event.task]
@@ -170,16 +185,19 @@ class _Loop:
         try:
             attempt = self.attempts.prepare(step, event.attempt)
         except SpryError as error:
-            message = f"{error.message}; {error.hint}" if error.hint else error.message
-            by_host = isinstance(error, HostError)
-            self.host_error = self.host_error or by_host
-            reason = Reason.HANDLER if by_host else Reason.ARTIFACTS
-            self.conclude(event.task, Ending(None, reason=reason, message=message, final=True))
+            self.conclude(event.task, self.unable(error))
             return
         if attempt is None:
             self.conclude(event.task, None)
         else:
             self.executor.start(attempt)
+
+    def unable(self, error: SpryError) -> Ending:
+        """The end of a task that cannot start."""
+        message = f"{error.message}; {error.hint}" if error.hint else error.message
+        by_host = isinstance(error, HostError)
+        self.host_error = self.host_error or by_host
+        return Ending(None, reason=Reason.HANDLER if by_host else Reason.ARTIFACTS, message=message, final=True)
 
     def heed(self, notice: Notice) -> None:
         if isinstance(notice, Output):
@@ -231,17 +249,17 @@ class _Loop:
     def conclude(self, task: str, ending: Ending | None) -> None:
         """An attempt is over (None: it needed no process): keep what it leaves if it succeeded, tell what follows."""
         if ending is None or self.schedule.is_success(task, ending):
-            fault = self.keep(task)
+            fault = self.keep(task, ending)
             if fault:
                 ending = Ending(ending.exit_code if ending else None, reason=Reason.ARTIFACTS, message=fault)
         self.numbers.pop(task, None)
         now = self.clock.now()
         self.follow(self.schedule.succeeded(task, now) if ending is None else self.schedule.ended(task, ending, now))
 
-    def keep(self, task: str) -> str:
+    def keep(self, task: str, ending: Ending | None) -> str:
         """Keep what a task leaves; what is wrong with that, or nothing."""
         try:
-            return self.attempts.keep(self.plan.steps[task])
+            return self.attempts.keep(self.plan.steps[task], ending.exit_code if ending else None)
         except HostError as error:
             self.host_error = True
             return error.message

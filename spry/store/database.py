@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME, LOCK, BALLAST = "spry.db", "spry.lock", "spry.ballast"
 WEIGHT = 256 * 1024  # bytes of a file that is removed to make room for how a run ended
-VERSION = 1
+VERSION = 2
 PATIENCE = 5.0  # seconds to wait for another process that writes
 TICK = 0.002  # seconds between two looks whether another process has opened or closed it
 SAFE = tuple(map(int, sqlite.sqlite_version.split("."))) >= (3, 51, 3)
@@ -55,6 +55,15 @@ MIGRATIONS = (
             seconds AS duration, coalesce(text, '') AS message, definition,
             coalesce(captured, '{}') AS captured, coalesce(outputs, '{}') AS outputs
         FROM events WHERE event = 'task_finished';
+    """,
+    """
+    CREATE TABLE successes (
+        book TEXT NOT NULL, task TEXT NOT NULL, fingerprint TEXT NOT NULL, secret TEXT NOT NULL, outputs BLOB NOT NULL,
+        captured TEXT NOT NULL, handed TEXT NOT NULL, exit_code INTEGER, run INTEGER NOT NULL, parts BLOB NOT NULL,
+        PRIMARY KEY (book, task));
+    CREATE TABLE files (
+        path BLOB PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, inode_changed INTEGER NOT NULL,
+        inode INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
     """,
 )
 

@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 
 from spry.core.events import rfc3339
-from spry.core.text import format_duration
+from spry.core.text import format_duration, plural
 from spry.view.columns import cut, fill, printable, width
 
 TYPE_CHECKING = False
@@ -87,9 +87,16 @@ def status_as_json(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str
     return _json({**run_object(run), "tasks": tasks})
 
 
-def system(running: int, found: int) -> str:
-    """How the whole stands, in two lines."""
-    return f"System: OK\nTasks: {running} running\nRuns: {found} remembered\n"
+def system(running: int, found: int, fresh: tuple[int, int] | None = None) -> str:
+    """How the whole stands, in a few lines; `fresh` are the tasks that are up to date, and those that can be."""
+    lines = f"System: OK\nTasks: {running} running\nRuns: {found} remembered\n"
+    return lines if fresh is None else f"{lines}Up to date: {fresh[0]} of {plural(fresh[1], 'task')}\n"
+
+
+def system_as_json(running: int, found: int, fresh: tuple[int, int] | None = None) -> str:
+    """How the whole stands as an object in a line."""
+    counts = {} if fresh is None else {"up_to_date": {"fresh": fresh[0], "total": fresh[1]}}
+    return json.dumps({"system": "OK", "running": running, "runs": found, **counts}) + "\n"
 
 
 def run_object(run: RunRecord) -> dict[str, object]:

@@ -59,8 +59,11 @@ def table(graph: Graph, *, columns: int = 0, colour: bool = False) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def show(graph: Graph, name: str, *, columns: int = 0, colour: bool = False) -> str:
-    """All that is known of a task: every value with its source, its neighbours, and its script as it stands."""
+def show(graph: Graph, name: str, *, state: str = "", columns: int = 0, colour: bool = False) -> str:
+    """All that is known of a task: every value with its source, its neighbours, and its script as it stands.
+
+    `state` says whether it is up to date.
+    """
     task = graph.runbook.tasks[name]
     settings = graph.runbook.settings.get(task.path)
     origins = dict(task.origins)
@@ -78,6 +81,7 @@ def show(graph: Graph, name: str, *, columns: int = 0, colour: bool = False) -> 
     for fact in facts(task, settings.secrets if settings else ()):
         source = next((origins[field] for field in fact.fields if field in origins), "")
         lines += labelled(fact.label, fact.values, columns, source, colour=colour)
+    lines += labelled("state", [state] if state else [], columns, colour=colour)
     lines += ["", *script(task.body, columns, indent="")] if task.body.strip() else ["", "(no script)"]
     return "".join(f"{line}\n" for line in lines)
 

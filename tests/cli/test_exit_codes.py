@@ -62,7 +62,7 @@ def test_a_missing_interpreter_that_is_not_selected_is_nobodys_business(book):
 
 @pytest.mark.parametrize(
     "flag",
-    ["--inputs x", "--outputs x", "--save x", "--restore", "--isolated",
+    ["--save x", "--restore", "--isolated",
      "--inbox q", "--outbox q"],
 )  # fmt: skip
 def test_a_flag_without_effect_is_refused_where_its_task_would_run_and_only_there(book, flag):

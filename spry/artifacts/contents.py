@@ -1,0 +1,96 @@
+"""What files hold, as digests: a file that is as it was when it was last read is not read again.
+
+How a file was is its size, both its times and its inode. A file that changed so shortly before it was read that it
+could change again without any of them showing it (`racily clean`, as git calls it) is read again the next time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import NamedTuple
+
+from spry.errors import SpryError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHUNK = 1024 * 1024
+SECOND = 1_000_000_000  # nanoseconds
+COARSE = 2 * SECOND + SECOND // 10  # the longest that a file system's clock stands still: FAT counts every other second
+FINE = SECOND // 10  # one that counts less than seconds moves on with the kernel's clock, a hundred times a second
+
+
+class Known(NamedTuple):
+    """A file as it was when it was read, and the digest of what it held. Times are nanoseconds."""
+
+    size: int
+    changed: int
+    inode_changed: int
+    inode: int
+    digest: str
+
+
+class Contents:
+    """Digests of files: `known` from earlier, `learned` to be known the next time (None: known no longer).
+
+    A symbolic link to a file counts as what that file holds; one to a folder or to nothing, as where it leads.
+    """
+
+    __slots__ = ("known", "learned")
+
+    def __init__(self, known: Mapping[str, Known]) -> None:
+        self.known: dict[str, Known] = dict(known)
+        self.learned: dict[str, Known | None] = {}
+
+    def of(self, path: str) -> str:
+        """What is at an absolute path: its kind and a digest; empty if nothing is. SpryError if it is unreadable."""
+        try:
+            found = os.stat(path)
+            if stat.S_ISREG(found.st_mode):
+                kind = "program" if found.st_mode & stat.S_IXUSR else "file"
+                return f"{kind} {self._digest(path, found)}"
+            if os.path.islink(path):
+                return f"link {os.readlink(path)}"
+        except FileNotFoundError:
+            return f"link {os.readlink(path)}" if os.path.islink(path) else ""
+        except NotADirectoryError:
+            return ""
+        except OSError as error:
+            raise SpryError(f"cannot read {path}: {error.strerror}", "give spry access to it") from None
+        return "folder" if stat.S_ISDIR(found.st_mode) else "no file"
+
+    def _digest(self, path: str, found: os.stat_result) -> str:
+        known = self.known.get(path)
+        if known is not None and known[:-1] == _state(found):
+            return known.digest
+        now = time.time_ns()
+        digest, after = _read(path)
+        if _state(after) == _state(found) and is_settled(found, now):
+            self.known[path] = self.learned[path] = Known(*_state(found), digest)
+        elif self.known.pop(path, None) is not None:
+            self.learned[path] = None
+        return digest
+
+
+def is_settled(found: os.stat_result, now: int) -> bool:
+    """Whether a change from now on (nanoseconds since the epoch) would show in the times of a file."""
+    coarse = found.st_ctime_ns % SECOND == 0
+    return max(found.st_mtime_ns, found.st_ctime_ns) < now - (COARSE if coarse else FINE)
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _read(path: str) -> tuple[str, os.stat_result]:
+    """The SHA-256 of a file, and how it was once it had been read."""
+    from hashlib import sha256  # noqa: PLC0415 - where nothing has changed nothing is read
+
+    whole = sha256()
+    with open(path, "rb", buffering=0) as stream:
+        while data := stream.read(CHUNK):
+            whole.update(data)
+        return whole.hexdigest(), os.fstat(stream.fileno())

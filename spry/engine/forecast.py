@@ -1,0 +1,127 @@
+"""What a run would find: which tasks are up to date, which are not and why, and for which that cannot be told yet."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from spry.core.difference import brief, differences
+from spry.core.events import Outcome, Reason, TaskFinished
+from spry.core.fingerprint import decode
+from spry.engine.freshness import counts
+from spry.engine.identity import without
+from spry.errors import SpryError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from spry.core.model import Step, Task
+    from spry.engine.attempts import Attempts
+    from spry.engine.freshness import Freshness
+    from spry.store.cache import Success
+
+FRESH, STALE, OPEN, BROKEN = "up to date", "would run", "may run", "would fail"
+
+
+class Standing(NamedTuple):
+    """Where a task stands: up to date; would run, or fail, for these reasons; or may run, depending on these things."""
+
+    state: str
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.state == OPEN:
+            return f"{OPEN}: depends on {brief(self.reasons)}"
+        return f"{self.state}: {brief(self.reasons)}" if self.reasons else self.state
+
+
+def forecast(attempts: Attempts, done: Collection[str] = ()) -> dict[str, Standing]:
+    """Where each task with inputs or outputs stands; `done` are tasks that are known not to run.
+
+    Nothing is run or written. What tasks left that are up to date is with the attempts afterwards.
+    """
+    freshness = attempts.freshness
+    assert freshness is not None
+    found: dict[str, Standing] = {}
+    unknown: set[str] = set()
+    for name, step in attempts.plan.steps.items():
+        if name in done:
+            continue
+        task = step.task
+        if counts(task):
+            found[name] = _standing(freshness, step, unknown)
+            if found[name].state != FRESH:
+                unknown.add(name)
+        elif task.needs_process or task.expressions:
+            unknown.add(name)
+        if name not in unknown:
+            _settle(attempts, task, freshness.last(task) if counts(task) else None)
+    return found
+
+
+def _settle(attempts: Attempts, task: Task, last: Success | None) -> None:
+    """Leave what a task leaves that does not run, or that only lends its text."""
+    if last is not None:
+        attempts.left.bring(task.name, last.captured, last.handed)
+    elif task.is_env:
+        attempts.left.bring(task.name, dict.fromkeys(task.capture_keys, task.body.rstrip("\n")), {})
+    code = last.exit_code if last is not None else None
+    ended = TaskFinished(0.0, "", task.name, 0, Outcome.SUCCEEDED, Reason.UP_TO_DATE, code, None, 0.0)
+    attempts.left.ended[task.name] = ended
+
+
+def _standing(freshness: Freshness, step: Step, unknown: Collection[str]) -> Standing:
+    if freshness.force:
+        return Standing(STALE, ("--force",))
+    try:
+        last = freshness.last(step.task)
+        if last is None:
+            return Standing(STALE, ("it has not succeeded before",))
+        return _compared(freshness, step, last, unknown)
+    except SpryError as error:
+        return Standing(BROKEN, (error.message,))
+
+
+def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collection[str]) -> Standing:
+    """Where a task stands that has succeeded before; raises SpryError for what a run would not get past either."""
+    task, attempts = step.task, freshness.attempts
+    awaited = [name for name in freshness.identities.needs(step) if name in unknown]
+    given = attempts.situation.params.get(task.name, {})
+    valueless = [one.name for one in task.params if one.name not in given]
+    try:
+        inputs = freshness.inputs(task)
+    except SpryError:
+        if awaited:
+            return _open(awaited, valueless)
+        raise
+    now = freshness.sum(step, inputs, awaited)
+    left_out = {("parameter", name) for name in valueless} | set(_unsettled(attempts, step, unknown))
+    left_out.update(("left", name) for name in awaited)
+    before = [part for part in decode(freshness.parts(task)) if part[:2] not in left_out]
+    reasons = [*differences(before, without(now, left_out).told), *_files(freshness, task, last)]
+    if reasons:
+        return Standing(STALE, tuple(reasons))
+    if awaited or valueless:
+        return _open(awaited, valueless)
+    if not freshness.is_same(last, now):
+        return Standing(STALE, ("something secret changed",))
+    return Standing(FRESH)
+
+
+def _open(awaited: Sequence[str], valueless: Sequence[str]) -> Standing:
+    leaves = [f"what {name} leaves" for name in awaited]
+    return Standing(OPEN, (*leaves, *(f"the value of {name}" for name in valueless)))
+
+
+def _unsettled(attempts: Attempts, step: Step, unknown: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The variables of env cells that are only known once what they interpolate is."""
+    for name in step.deps:
+        if name in unknown and attempts.plan.steps[name].task.is_env:
+            yield from (("variable", variable) for variable in attempts.environments.lends(name))
+
+
+def _files(freshness: Freshness, task: Task, last: Success) -> Iterator[str]:
+    """What became of the files that it made."""
+    files = freshness.files(task, last)
+    for change, parts in (("is missing", files.missing), ("changed", files.changed), ("is new", files.new)):
+        yield from (f"output {part.name} {change}" for part in parts)

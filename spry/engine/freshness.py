@@ -1,0 +1,188 @@
+"""Whether a task need not run, because nothing that decides what it does has changed since it last succeeded."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from spry.artifacts.contents import Contents, Known
+from spry.artifacts.globs import find, needs_library, require
+from spry.core.events import Reason
+from spry.core.fingerprint import Part, decode, digest, encode
+from spry.core.result import Ending
+from spry.engine.identity import Identities, Sum
+from spry.errors import SpryError, UsageError
+from spry.store.cache import Success
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from spry.core.model import Step, Task
+    from spry.engine.attempts import Attempts
+    from spry.store.cache import Cache
+
+
+class Memory(NamedTuple):
+    """Where last successes are found: `books` names a runbook in the cache by the path of its tasks.
+
+    `key` gives what digests of secrets are made with; nothing if there is no safe place for one.
+    """
+
+    cache: Cache
+    books: Mapping[str, str]
+    key: Callable[[], bytes]
+
+
+class Files(NamedTuple):
+    """What became of the files that a task made the last time."""
+
+    missing: list[Part]
+    changed: list[Part]
+    new: list[Part]
+
+
+class Freshness:
+    """Decides for the tasks of one run that have `--inputs` or `--outputs`; without a memory all of them run.
+
+    With `force` all of them run too, and what they leave is remembered.
+    """
+
+    def __init__(self, attempts: Attempts, memory: Memory | None, *, force: bool = False) -> None:
+        self.attempts, self.memory, self.force = attempts, memory, force
+        self.contents = Contents(
+            {path: Known(*known) for path, known in memory.cache.files().items()} if memory is not None else {}
+        )
+        self.identities = Identities(attempts, self.contents, memory.key if memory is not None else bytes)
+        self._last: dict[str, dict[str, Success]] = {}
+        self._begun: dict[str, Sum] = {}
+
+    def check(self) -> None:
+        """Find inputs that are not there before anything starts, where no dependency can make them; UsageError."""
+        faults = self.faults()
+        if faults:
+            raise UsageError("; ".join(faults), "correct the pattern: it is relative to the working folder of the task")
+
+    def faults(self) -> list[str]:
+        """What is wrong with patterns, as far as that is certain by now; HostError without the library for them."""
+        faults = []
+        for step in self.attempts.plan.steps.values():
+            task = step.task
+            if any(map(needs_library, (*task.inputs, *task.outputs))):
+                require()
+            idle = find(self.attempts.place(task), task.inputs).idle if task.inputs and not step.deps else ()
+            if idle:
+                faults.append(
+                    f'task "{task.name}" ({task.path}:{task.line}): --inputs {" ".join(idle)} matches nothing'
+                )
+        return faults
+
+    def spare(self, step: Step) -> Ending | None:
+        """How a task ends that is about to begin and need not; None if it has to run.
+
+        What it left is there for its dependents from here on. Raises SpryError for inputs that match nothing.
+        """
+        task = step.task
+        if not counts(task):
+            return None
+        inputs = self.inputs(task)
+        if self.memory is None:
+            return None
+        now = self._begun[task.name] = self.sum(step, inputs)
+        last = self.last(task)
+        if self.force or last is None or not self.is_same(last, now):
+            return None
+        files = self.files(task, last)
+        if files.missing or files.changed or files.new:
+            return None
+        self.attempts.left.bring(task.name, last.captured, last.handed)
+        return Ending(last.exit_code, reason=Reason.UP_TO_DATE)
+
+    def keep(self, step: Step, exit_code: int | None) -> str:
+        """A task has succeeded: remember it; what is wrong with what it made, or nothing."""
+        task = step.task
+        if not counts(task):
+            return ""
+        try:
+            idle = find(self.attempts.place(task), task.outputs).idle
+            if idle:
+                return f"--outputs {' '.join(idle)}: the task has not made any such file"
+            self._remember(step, exit_code)
+        except SpryError as error:
+            return error.message
+        return ""
+
+    def close(self, *, learn: bool = True) -> None:
+        """Close the memory, and before that keep what was learned of files."""
+        if self.memory is not None:
+            self.memory.cache.close(self.contents.learned if learn else {})
+
+    def inputs(self, task: Task) -> list[Part]:
+        """The inputs of a task as parts, without what is an output of it; SpryError for patterns without a file."""
+        folder = self.attempts.place(task)
+        found = find(folder, task.inputs)
+        if found.idle:
+            hint = f"correct the pattern; it is relative to {folder}"
+            raise SpryError(f"--inputs {' '.join(found.idle)} matches nothing", hint)
+        made = set(find(folder, task.outputs).paths) if found.paths and task.outputs else ()
+        of = self.contents.of
+        return [Part("input", path, of(os.path.join(folder, path))) for path in found.paths if path not in made]
+
+    def sum(self, step: Step, inputs: Iterable[Part], unknown: Iterable[str] = ()) -> Sum:
+        """All that decides what a task does; without what the `unknown` of its dependencies will leave."""
+        own, above = self.identities.definition(step), self.identities.upstream(step, unknown)
+        return Sum([*own.told, *above.told, *inputs], [*own.secret, *above.secret])
+
+    def last(self, task: Task) -> Success | None:
+        """The last success of a task that is remembered."""
+        if self.memory is None:
+            return None
+        book = self.memory.books[task.path]
+        if book not in self._last:
+            self._last[book] = self.memory.cache.successes(book)
+        return self._last[book].get(task.name)
+
+    def parts(self, task: Task) -> bytes:
+        """The text of the fingerprint of a task's last success."""
+        return self.memory.cache.parts(self.memory.books[task.path], task.name) if self.memory is not None else b""
+
+    def is_same(self, last: Success, now: Sum) -> bool:
+        """Whether what decides is what it was."""
+        if now.secret and not self._has_key():
+            return False
+        return last.fingerprint == digest(encode(now.told)) and last.secret == self.identities.kept_secret(now)
+
+    def files(self, task: Task, last: Success) -> Files:
+        """What became of the files that a task made at its last success."""
+        then = {part.name: part for part in decode(last.outputs)}
+        now = {part.name: part for part in self.identities.outputs(task)}
+        return Files(
+            [part for name, part in then.items() if name not in now],
+            [part for name, part in then.items() if name in now and now[name] != part],
+            [part for name, part in now.items() if name not in then],
+        )
+
+    def _remember(self, step: Step, exit_code: int | None) -> None:
+        task, memory, attempts = step.task, self.memory, self.attempts
+        now = self._begun.pop(task.name, None)
+        if memory is None or now is None:
+            return
+        book, left = memory.books[task.path], attempts.left
+        captured, handed = left.captured.get(task.name, {}), left.outputs.get(task.name, {})
+        bare = attempts.secrets is not None and attempts.secrets.are_in({**captured, **handed})
+        if bare or (now.secret and not self._has_key()):
+            memory.cache.forget(book, task.name)
+            return
+        text = encode(now.told)
+        made = encode(self.identities.outputs(task))
+        secret, run = self.identities.kept_secret(now), attempts.situation.run
+        success = Success(digest(text), secret, made, captured, handed, exit_code, run)
+        memory.cache.keep(book, task.name, success, text)
+
+    def _has_key(self) -> bool:
+        return self.memory is not None and bool(self.memory.key())
+
+
+def counts(task: Task) -> bool:
+    """Whether it is asked of a task if it is up to date; one that takes a message always has something to do."""
+    return bool(task.inputs or task.outputs) and not task.is_env and task.inbox is None
