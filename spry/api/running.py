@@ -47,7 +47,9 @@ def run_plan(
     """
     asked, params = _granted(plan, asked, has_terminal)
     run_id = str(time.time_ns())
-    situation = Situation(run_id, os.environb, os.getcwd(), _scratch(run_id), asked.env, params, asked.words, warn)
+    situation = Situation(
+        run_id, os.environb, os.getcwd(), scratch_folder(run_id), asked.env, params, asked.words, warn
+    )
     attempts = Attempts(plan, situation)
     if attempts.secrets is not None:
         attempts.warn = partial(_cleaned, attempts.secrets, warn)
@@ -124,7 +126,7 @@ def _cleaned(secrets: Secrets, warn: Callable[[str], None], text: str) -> None:
     warn(secrets.text(text))
 
 
-def _scratch(run_id: str) -> str:
+def scratch_folder(run_id: str) -> str:
     """A private folder for one run; HostError where none can be made."""
     name = f"spry-{run_id}-{os.getpid()}"
     for parent in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):  # noqa: S108 - in memory, ten times as fast

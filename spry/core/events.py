@@ -70,13 +70,13 @@ class TaskOutput(NamedTuple):
 
 
 class TaskProgress(NamedTuple):
-    """How far a task says it is, in percent."""
+    """How far a task says it is: in percent, from 0 to 100 (None if it does not say), and in words."""
 
     at: float
     run: str
     task: str
     attempt: int
-    percent: float
+    percent: float | None
     text: str
 
 

@@ -181,6 +181,17 @@ class Schedule:
             self._nodes[stop.task].told = True
         return stops
 
+    def withdraw(self, task: str, now: float) -> list[Event]:
+        """One task is given up: it is stopped, or never starts; what does not need it goes on."""
+        node = self._nodes[task]
+        if node.state in UNDER_WAY:
+            self._stop(node, INTERRUPTED)
+        elif node.state != DONE:
+            self._turns.left(node)
+            self._close(node, INTERRUPTED, now)
+            self._settle([node], now)
+        return self._told()
+
     def cancel(self, now: float) -> list[Event]:
         """The first interrupt: ordinary tasks are stopped or never start; finally tasks go on and still start."""
         if not self._killed:

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from spry.engine.freshness import Freshness
     from spry.engine.secrets import Secrets
     from spry.execute.interpreter import Interpreter
+    from spry.execute.protocol import Call
 
 
 class Situation(NamedTuple):
     """What surrounds a run: the caller's environment and folder, and what the command line gave.
 
     `params` are values by task and parameter, `words` the `"$@"` of a task by its name; `scratch` is a
-    private folder of this run for small files, there from the start; `warn` tells people what no event can.
+    private folder of this run for small files, there from the start; `warn` tells people what no event can. `calls`
+    are asked when an attempt of their task begins: for what to call in place of a process, if anything.
     """
 
     run: str
@@ -39,6 +41,7 @@ class Situation(NamedTuple):
     params: Mapping[str, Mapping[str, str]] = {}
     words: Mapping[str, tuple[str, ...]] = {}
     warn: Callable[[str], None] = print
+    calls: Mapping[str, Callable[[int], Call | None]] = {}
 
 
 class Attempts:
@@ -81,6 +84,10 @@ class Attempts:
         """The attempt that runs a step, or None if it needs no process; SpryError if it cannot start."""
         task = step.task
         self.left.begin(task, number)
+        asked = self.situation.calls.get(task.name)
+        call = asked(number) if asked else None
+        if call is not None:
+            return Attempt(task.name, number, (), {}, "", call=call)
         if not task.needs_process:
             if task.is_env:
                 self._lend(step)

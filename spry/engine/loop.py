@@ -12,12 +12,13 @@ from spry.core.events import (
     RunStarted,
     TaskFinished,
     TaskOutput,
+    TaskProgress,
     TaskStarted,
 )
 from spry.core.result import Ending, counts, exit_code, fold
 from spry.core.schedule import Schedule
 from spry.errors import INTERNAL, HostError, SpryError
-from spry.execute.protocol import Attempt, Exited, Output, Signalled
+from spry.execute.protocol import Attempt, Exited, Output, Progress, Signalled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,18 +203,29 @@ class _Loop:
     def heed(self, notice: Notice) -> None:
         if isinstance(notice, Output):
             self.write(notice)
+        elif isinstance(notice, Exited):
+            if self.numbers.get(notice.task) is None:
+                self.answered(notice)
+            else:
+                self.exited(notice)
         elif isinstance(notice, Signalled):
             self.interrupt(notice.number)
-        elif self.numbers.get(notice.task) is None:
-            self.answered(notice)
+        elif isinstance(notice, Progress):
+            self.advance(notice)
         else:
-            self.exited(notice)
+            self.follow(self.schedule.withdraw(notice.task, self.clock.now()))
 
     def write(self, notice: Output) -> None:
         if notice.stream == 1:
             self.attempts.took(notice.task, notice.data)
         number = self.numbers[notice.task]
         self.tell([TaskOutput(self.at(), self.run_id, notice.task, number, STREAMS[notice.stream], notice.data)])
+
+    def advance(self, notice: Progress) -> None:
+        """A task says how far it is; what has ended meanwhile has nothing to say any more."""
+        number = self.numbers.get(notice.task)
+        if number is not None:
+            self.tell([TaskProgress(self.at(), self.run_id, notice.task, number, notice.percent, notice.text)])
 
     def interrupt(self, number: int) -> None:
         """The first signal stops politely and lets clean-up tasks run; the second kills."""
@@ -241,6 +253,8 @@ class _Loop:
         if notice.error:
             self.host_error = True
             self.conclude(notice.task, Ending(None, reason=Reason.HANDLER, message=notice.error, final=True))
+        elif notice.ending is not None:
+            self.conclude(notice.task, notice.ending)
         elif notice.limit:
             self.conclude(notice.task, Ending(notice.code, notice.signal, Reason.LIMIT, notice.limit))
         else:

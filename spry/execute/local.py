@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from spry.execute.calls import Calls
     from spry.execute.limits import Meter
     from spry.execute.process import Status
     from spry.execute.protocol import Attempt, Notice
@@ -42,8 +43,8 @@ class LocalExecutor:
     """
 
     __slots__ = (
-        "_blind", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_meter", "_notices", "_poll", "_questions",
-        "_relays", "_running", "_serial", "_tries", "_unit", "_watched",
+        "_blind", "_calls", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_meter", "_notices", "_poll",
+        "_questions", "_relays", "_running", "_serial", "_tries", "_unit", "_watched",
     )  # fmt: skip
 
     def __init__(self, jobs: int, *, pidfds: bool = True) -> None:
@@ -64,15 +65,28 @@ class LocalExecutor:
         self._notices: list[Notice] = []
         self._meter: Meter | None = None
         self._relays: dict[str, Relay] = {}
+        self._calls: Calls | None = None
+
+    @property
+    def interrupted(self) -> int | None:
+        """The first signal that came for us."""
+        return self._ear.first
+
+    def mailbox(self) -> Callable[[Notice], None]:
+        """A way for other threads to give `wait` something to tell."""
+        return self._calling().post
 
     def free(self) -> int:
         """How many more attempts may be started now."""
-        return self._jobs - len(self._running) - len(self._delayed) - len(self._questions)
+        called = len(self._calls.running) if self._calls else 0
+        return self._jobs - len(self._running) - len(self._delayed) - len(self._questions) - called
 
     def start(self, attempt: Attempt) -> None:
         """Begin an attempt; whatever goes wrong with it is told by `wait` as `Exited`."""
         if attempt.question:
             self._ask(attempt)
+        elif attempt.call is not None:
+            self._calling().start(attempt)
         elif self._delayed or not self._launch(attempt):
             self._delayed.append(attempt)
             if len(self._delayed) == 1:
@@ -82,7 +96,8 @@ class LocalExecutor:
         """TERM to the whole group of a task, KILL `grace` seconds later; 0, also as a second thought, kills at once."""
         running = self._running.get(task)
         if running is None:
-            self._withdraw(task)
+            if self._calls is None or not self._calls.stop(task, grace):
+                self._withdraw(task)
             return
         process, now = running.process, time.monotonic()
         kill_at = now + max(grace, 0.0)
@@ -118,6 +133,8 @@ class LocalExecutor:
             relay.close()
         for question in self._questions.values():
             os.close(question.fd)
+        if self._calls is not None:
+            self._calls.close()
         if isinstance(self._poll, select.epoll):
             self._poll.close()
         self._launcher.close()
@@ -150,6 +167,15 @@ class LocalExecutor:
         if attempt.limits:
             self._limit(attempt, process.pid)
         return True
+
+    def _calling(self) -> Calls:
+        """What calls functions on threads, and hears from them."""
+        if self._calls is None:
+            from spry.execute.calls import Calls  # noqa: PLC0415 - imports threading, only for programs in Python
+
+            calls = self._calls = Calls(self._after)
+            self._watch(calls.fd, lambda: self._notices.extend(calls.heard()))
+        return self._calls
 
     def _limit(self, attempt: Attempt, leader: int) -> None:
         """Measure an attempt from here on."""

@@ -6,9 +6,20 @@ from typing import NamedTuple, Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from spry.core.masking import Stream
+    from spry.core.result import Ending
+
+
+class Call(Protocol):
+    """Work that is no process: a function of this program, called on a thread of its own."""
+
+    def __call__(self, post: Callable[[Notice], None]) -> Ending:
+        """Do it; `post` tells the run something about it meanwhile."""
+
+    def cancel(self) -> None:
+        """It is to come to an end soon. From another thread."""
 
 
 class Attempt(NamedTuple):
@@ -19,7 +30,8 @@ class Attempt(NamedTuple):
     (0 yes, 1 no). `limits` are what all its processes together may use, as in `Task.limits`. With `terminal` it has
     the user's terminal to itself: what it writes appears there as it comes, and is told as stdout. What appears there
     goes through the `veil`, if there is one. `stdin` is the absolute path of a file to read, `-` for the stdin that we
-    were given ourselves; without one it reads /dev/null.
+    were given ourselves; without one it reads /dev/null. With a `call` it is no process at all: that is called, and all
+    else here means nothing.
     """
 
     task: str
@@ -32,6 +44,7 @@ class Attempt(NamedTuple):
     terminal: bool = False
     veil: Stream | None = None
     stdin: str = ""
+    call: Call | None = None
 
 
 class Output(NamedTuple):
@@ -46,7 +59,8 @@ class Exited(NamedTuple):
     """An attempt is over and nothing of it is alive; all its `Output` came before.
 
     Exactly one of `code` and `signal` is set, unless the process could not be started: then `error` says why.
-    `limit` says which limit it was killed for, and with which measure (`memory 734 MB of 512 MB`).
+    `limit` says which limit it was killed for, and with which measure (`memory 734 MB of 512 MB`). A call that did not
+    succeed has an `ending` that says how.
     """
 
     task: str
@@ -54,6 +68,21 @@ class Exited(NamedTuple):
     signal: int | None = None
     error: str = ""
     limit: str = ""
+    ending: Ending | None = None
+
+
+class Progress(NamedTuple):
+    """How far a running attempt says it is: percent, words, or both."""
+
+    task: str
+    percent: float | None
+    text: str
+
+
+class Withdrawn(NamedTuple):
+    """Somebody wants one task to end, or never to begin; all others go on."""
+
+    task: str
 
 
 class Signalled(NamedTuple):
@@ -62,7 +91,7 @@ class Signalled(NamedTuple):
     number: int
 
 
-Notice = Output | Exited | Signalled
+Notice = Output | Exited | Progress | Withdrawn | Signalled
 
 
 class Executor(Protocol):

@@ -22,9 +22,10 @@ class Ear:
     `fd` is readable when something was heard. What our caller told us to ignore (nohup, `&` in a script) we go on not
     heeding, through a handler: unlike "ignore", a handler is not passed on to processes, and an ignored SIGCHLD would
     keep their exit codes from us. Only the main thread hears; elsewhere `fd` stays silent and `deaf` is True.
+    `first` is the first signal that was heard.
     """
 
-    __slots__ = ("_before", "_end", "_heeded", "_mask", "_wakeup", "deaf", "fd")
+    __slots__ = ("_before", "_end", "_heeded", "_mask", "_wakeup", "deaf", "fd", "first")
 
     def __init__(self, *, children: bool) -> None:
         self.fd, self._end = os.pipe()
@@ -33,6 +34,7 @@ class Ear:
         self._before: dict[int, Handler] = {}
         self._heeded: set[int] = set()
         self._wakeup = -1
+        self.first: int | None = None
         try:
             self._wakeup = signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
             self.deaf = False
@@ -63,7 +65,10 @@ class Ear:
             numbers = os.read(self.fd, 65536)
         except BlockingIOError:
             return []
-        return [number for number in numbers if number in self._heeded]
+        heeded = [number for number in numbers if number in self._heeded]
+        if heeded and self.first is None:
+            self.first = heeded[0]
+        return heeded
 
     def close(self) -> None:
         """Give everything back as it was."""

@@ -138,7 +138,8 @@ class Live:
             case TaskOutput():
                 self._preview(event)
             case TaskProgress(task=task) if task in self._running:
-                self._running[task].told = f"{event.percent:.0f}% {event.text}".strip()
+                percent = "" if event.percent is None else f"{event.percent:.0f}% "
+                self._running[task].told = f"{percent}{event.text}".strip()
             case TaskRetrying():
                 self._leave(event.task)
             case TaskFinished():

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import threading
 from typing import NamedTuple
 
 import pytest
 from fakes import NEVER, FakeExecutor, Play
 
+from spry.core.result import Ending
 from spry.execute.local import LocalExecutor
 from spry.execute.protocol import Attempt, Exited, Output
 
@@ -32,18 +34,42 @@ CLEANS_UP = Act(
 )
 
 
-class Stage:
-    """An executor and the means to make it act."""
+class Acting:
+    """A Play as a function that is called: who obeys ends when it is told to, all others when their time comes."""
 
-    def __init__(self, executor) -> None:
+    def __init__(self, task: str, play: Play) -> None:
+        self.task, self.play = task, play
+        self.told = threading.Event()
+
+    def __call__(self, post) -> Ending:
+        play = self.play
+        for stream, data in ((1, play.stdout), (2, play.stderr)):
+            if data:
+                post(Output(self.task, stream, data))
+        if not play.obeys:
+            threading.Event().wait(play.lasts if play.lasts < NEVER else None)
+        if self.told.wait(play.lasts if play.lasts < NEVER else None):
+            return Ending(None, signal.SIGTERM.value)
+        return Ending(play.code if play.signal is None else None, play.signal)
+
+    def cancel(self) -> None:
+        self.told.set()
+
+
+class Stage:
+    """An executor and the means to make it act; with `calls` its attempts are functions."""
+
+    def __init__(self, executor, calls=False) -> None:
         self.executor = executor
+        self.calls = calls
         self.output: dict[tuple[str, int], bytes] = {}
 
     def start(self, task: str, act: Act, number: int = 1) -> None:
         if isinstance(self.executor, FakeExecutor):
             self.executor.plays[task] = [act.play]
         argv = ("/usr/bin/env", "bash", "-c", act.script)
-        self.executor.start(Attempt(task, number, argv, ENV, os.getcwd()))
+        call = Acting(task, act.play) if self.calls else None
+        self.executor.start(Attempt(task, number, argv, ENV, os.getcwd(), call=call))
 
     def start_missing(self, task: str) -> None:
         if isinstance(self.executor, FakeExecutor):
@@ -62,15 +88,16 @@ class Stage:
         raise AssertionError(f"no {kind.__name__} came")
 
 
-@pytest.fixture(params=["pidfd", "sigchld", "fake"])
+@pytest.fixture(params=["pidfd", "sigchld", "calls", "fake"])
 def stage(request):
     makers = {
         "pidfd": lambda: LocalExecutor(2),
         "sigchld": lambda: LocalExecutor(2, pidfds=False),
+        "calls": lambda: LocalExecutor(2),
         "fake": lambda: FakeExecutor(2),
     }
     executor = makers[request.param]()
-    yield Stage(executor)
+    yield Stage(executor, calls=request.param == "calls")
     executor.close()
 
 

@@ -35,7 +35,7 @@ def lives(draw, name):
     for _ in range(draw(st.integers(0, 2))):
         attempt += 1
         events.append(TaskStarted(draw(SECONDS), RUN, name, attempt))
-        events.append(TaskProgress(draw(SECONDS), RUN, name, attempt, draw(SECONDS), draw(TEXT)))
+        events.append(TaskProgress(draw(SECONDS), RUN, name, attempt, draw(st.none() | SECONDS), draw(TEXT)))
         reason = draw(st.sampled_from(Reason))
         times = draw(st.integers(2, 9)), draw(SECONDS)
         ending = draw(NUMBERS), draw(NUMBERS)

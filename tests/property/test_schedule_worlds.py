@@ -45,7 +45,8 @@ def plans(draw, most=9):
 
 
 MOVES = st.lists(st.integers(0, 99), min_size=5, max_size=30)
-INTERRUPTS = st.one_of(st.just({}), st.dictionaries(st.integers(0, 9), st.sampled_from(["cancel", "kill"]), max_size=3))
+WAYS = st.sampled_from(["cancel", "kill", "withdraw"])
+INTERRUPTS = st.one_of(st.just({}), st.dictionaries(st.integers(0, 9), WAYS, max_size=3))
 OPTIONS = st.fixed_dictionaries({
     "fail_fast": SOMETIMES,
     "deadline": st.sampled_from([None, None, 4.0]),
@@ -66,6 +67,7 @@ class Drive:
         self.attempts = dict.fromkeys(plan.steps, 0)
         self.began, self.retry_at, self.finished = {}, {}, {}
         self.halted = self.killed = False
+        self.withdrawn = set()
 
     def run(self):
         for _ in range(2000):
@@ -102,6 +104,11 @@ class Drive:
             self.end(sorted(self.running)[move % len(self.running)], move)
 
     def interrupt(self, how):
+        if how == "withdraw":
+            name = sorted(self.plan.steps)[self.turns % len(self.plan.steps)]
+            self.withdrawn.add(name)
+            self.tell(self.schedule.withdraw(name, self.now))
+            return
         self.halted = True
         self.killed |= how == "kill"
         self.tell(getattr(self.schedule, how)(self.now))
@@ -143,6 +150,8 @@ class Drive:
         task, attempt = self.plan.steps[name].task, self.running[name]
         if attempt and task.timeout is not None and self.now >= self.began[name] + task.timeout:
             return True
+        if name in self.withdrawn:
+            return True
         if task.is_finally:
             return self.killed
         failed = any(each.outcome is Outcome.FAILED and not each.optional for each in self.finished.values())
@@ -155,6 +164,7 @@ class Drive:
         assert name not in self.finished
         assert len(self.running) < self.slots
         assert not self.killed
+        assert name not in self.withdrawn
         assert task.is_finally or not self.halted
         assert not any(self.plan.steps[other].task.interactive for other in self.running)
         assert not (task.interactive and self.running)
@@ -207,7 +217,7 @@ def test_every_world_ends_and_keeps_the_rules(world, moves, slots, options, inte
     assert drive.schedule.take(99, drive.now) == []
     assert drive.schedule.wake() is None or drive.schedule.tick(1e9) == []
     for name, step in plan.steps.items():
-        if step.task.is_finally and not drive.killed:
+        if step.task.is_finally and not drive.killed and name not in drive.withdrawn:
             declined = drive.finished[name].reason is Reason.DECLINED
             assert drive.finished[name].attempt > 0 or declined, "a finally task did not run"
 

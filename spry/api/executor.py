@@ -1,0 +1,235 @@
+"""What runs tasks: handlers by type, events, a store, and one task at a time or many in the background."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+from spry.api.copilot import make_copilot_agent_handler, make_copilot_prompt_handler
+from spry.api.events import EventBus, TaskEvent, TaskEventType
+from spry.api.outcomes import TaskCancelled, TaskResult, TaskStatus
+from spry.api.task import NEXT, Task, TaskType, settle, transition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future, ThreadPoolExecutor
+    from types import TracebackType
+    from typing import Self
+
+    from spry.api.context import TaskContext, TaskHandler
+    from spry.api.graph import TaskGraph
+    from spry.api.retry import RetryPolicy
+    from spry.api.stores import Store
+    from spry.api.undertaking import Undertaking
+
+PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, BLOCKED = TaskStatus
+
+
+def run_program(context: TaskContext) -> object:
+    """Stands for the built-in way to run a script: as a process of the engine, which calls nothing."""
+    raise RuntimeError(f"{context.type.value} tasks are run by a TaskExecutor, not by a call")
+
+
+class TaskExecutor:
+    """Runs tasks through the handler of their type, and tells `events` about it.
+
+    bash and PowerShell are run as programs, prompts and agents by the Copilot SDK if it is installed. With a `store`
+    every task is saved whenever its status changes, before anybody is told; what goes wrong with that is kept in
+    `persistence_errors` and never fails a task.
+    """
+
+    def __init__(self, store: Store | None = None, *, _register_defaults: bool = True) -> None:
+        self.events = EventBus()
+        self.store = store
+        self.persistence_errors: list[tuple[str, Exception]] = []
+        self.graph_persistence_errors: list[tuple[str, Exception]] = []
+        self.handlers: dict[TaskType, TaskHandler] = {}
+        self._under_way: dict[str, Undertaking] = {}
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._closed = False
+        if _register_defaults:
+            for kind in (TaskType.BASH, TaskType.POWERSHELL, TaskType.SCRIPT):
+                self.handlers[kind] = run_program
+            self.handlers[TaskType.PROMPT] = make_copilot_prompt_handler()
+            self.handlers[TaskType.AGENT] = make_copilot_agent_handler()
+
+    @classmethod
+    def empty(cls) -> Self:
+        """An executor without any handler."""
+        return cls(_register_defaults=False)
+
+    # Handlers
+
+    def register(self, task_type: TaskType, handler: TaskHandler) -> None:
+        """Let `handler(context)` do the tasks of a type from now on: what it returns is a success and its output."""
+        if not isinstance(task_type, TaskType):
+            raise TypeError("task_type must be a TaskType")
+        if not callable(handler):
+            raise TypeError("handler must be callable")
+        self.handlers[task_type] = handler
+
+    def is_registered(self, task_type: TaskType) -> bool:
+        """Whether there is a handler for tasks of a type."""
+        return task_type in self.handlers
+
+    def handler(self, task: Task) -> TaskHandler | None:
+        """What is called to do a task; None if it is a program that the engine runs."""
+        handler = self.handlers.get(task.type)
+        return None if handler is run_program else handler
+
+    def refusal(self, task: Task) -> Exception | None:
+        """Why a task cannot be run at all, if so."""
+        if task.type not in self.handlers:
+            return ValueError(f"No handler registered for task type '{task.type.value}'")
+        return None
+
+    # One task
+
+    def execute(
+        self,
+        task: Task,
+        upstream: Mapping[str, Task] | None = None,
+        *,
+        retry_policy: RetryPolicy | None = None,
+    ) -> TaskResult:
+        """Run a task and wait for it: its result, or what went wrong as an exception.
+
+        That is what its handler raised, TaskExecutionError or TaskTimeoutError for a program, TaskCancelled if somebody
+        cancelled it, and ValueError if it cannot be run. `upstream` is what a handler sees as its dependencies.
+        """
+        from spry.api.undertaking import Undertaking, Work
+
+        if not task.can_transition_to(RUNNING):
+            raise ValueError(f"Cannot execute task with status '{task.status.value}'")
+        work = Work(task, upstream=upstream or {}, retry=retry_policy)
+        account = Undertaking(self, [work], 1).run()[task.id]
+        if account.error is not None:
+            raise account.error
+        if task.result is None or not task.is_succeeded:
+            raise TaskCancelled(f"Task '{task.id}' was cancelled")
+        return task.result
+
+    def submit(
+        self,
+        task: Task,
+        upstream: Mapping[str, Task] | None = None,
+        *,
+        retry_policy: RetryPolicy | None = None,
+    ) -> Future[TaskResult]:
+        """Run a task as `execute` does, in the background. RuntimeError after `shutdown`."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("executor is shut down")
+            if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
+                self._pool = ThreadPoolExecutor(thread_name_prefix="spry")
+            return self._pool.submit(self.execute, task, upstream, retry_policy=retry_policy)
+
+    def cancel(self, task: Task) -> None:
+        """Give a task up, from any thread, unless it has succeeded: its program is ended, its handler is told to end.
+
+        Its status changes at once, its result and the event come when it has ended.
+        """
+        with transition:
+            before = task.status
+            if CANCELLED not in NEXT[before]:
+                return
+            task.transition_to(CANCELLED)
+        with self._lock:
+            undertaking = self._under_way.get(task.id)
+        if before is not RUNNING or undertaking is None:
+            now = datetime.now()  # noqa: DTZ005 - local, as documented
+            settle(task, TaskResult(task.id, CANCELLED, now, now, 0.0, "", "cancelled", termination_reason="cancelled"))
+            self.persist(task)
+            self._emit(TaskEventType.CANCELLED, task, before, "cancelled")
+        if undertaking is not None:
+            undertaking.withdraw(task)
+
+    def mark_blocked(self, task: Task, parent_id: str | None) -> None:
+        """Note that a task cannot run because of a dependency; one that has failed before stays as it is."""
+        with transition:
+            before = task.status
+            if before is BLOCKED:
+                settle(task, task.result, parent_id)
+            if not task.can_transition_to(BLOCKED):
+                return
+            task.transition_to(BLOCKED)
+            settle(task, task.result, parent_id)
+        self.persist(task)
+        self._emit(TaskEventType.BLOCKED, task, before)
+
+    def is_running(self, task_id: str) -> bool:
+        """Whether this executor runs a task just now."""
+        with self._lock:
+            undertaking = self._under_way.get(task_id)
+        return undertaking is not None and undertaking.accounts[task_id].is_open
+
+    # The end
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether `submit` takes no more."""
+        return self._closed
+
+    def shutdown(self) -> None:
+        """Take no more submitted tasks, and wait until all that were submitted have ended; none is cancelled."""
+        with self._lock:
+            self._closed = True
+            pool = self._pool
+        if pool is not None:
+            pool.shutdown()
+
+    def close(self) -> None:
+        """The same as `shutdown`."""
+        self.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    # What runs tell
+
+    def undertake(self, undertaking: Undertaking) -> None:
+        """Some tasks are on their way."""
+        with self._lock:
+            self._under_way.update(dict.fromkeys(undertaking.works, undertaking))
+
+    def relinquish(self, undertaking: Undertaking) -> None:
+        """They no longer are."""
+        with self._lock:
+            for name in undertaking.works:
+                if self._under_way.get(name) is undertaking:
+                    del self._under_way[name]
+
+    def persist(self, task: Task) -> None:
+        """Save a task; if that fails, say so."""
+        if self.store is None:
+            return
+        try:
+            self.store.tasks.save(task)
+        except Exception as error:  # noqa: BLE001 - no store can fail a task
+            self.persistence_errors.append((task.id, error))
+            self._emit(TaskEventType.PERSISTENCE_FAILED, task, None, str(error))
+
+    def persist_graph(self, graph: TaskGraph) -> None:
+        """Save a graph; if that fails, say so: the event has its id and title."""
+        if self.store is None:
+            return
+        try:
+            self.store.graphs.save(graph)
+        except Exception as error:  # noqa: BLE001 - no store can fail a graph
+            self.graph_persistence_errors.append((graph.id, error))
+            stand_in = Task(graph.title, "", TaskType.BASH, _id=graph.id)
+            self._emit(TaskEventType.PERSISTENCE_FAILED, stand_in, None, str(error))
+
+    def _emit(self, kind: TaskEventType, task: Task, before: TaskStatus | None, error: str | None = None) -> None:
+        if self.events.is_heard:
+            now = datetime.now()  # noqa: DTZ005 - local, as documented
+            self.events.emit(TaskEvent(kind, task.id, task, now, before, task.status, error))
