@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from spry.api.places import File
+    from spry.core.model import Graph
     from spry.errors import Problem
 
 LEFT_OUT = frozenset({".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".spry"})
@@ -51,8 +52,23 @@ def check_paths(paths: Sequence[str]) -> Checked:
             continue
         runbooks += 1
         problems += found.problems
+        if found.graph is not None and any(task.inputs for task in found.graph.runbook.tasks.values()):
+            problems += _without_inputs(file, found.graph)
         tasks += len(found.sketch.order) if found.sketch else 0
     return Checked(problems, runbooks, others, tasks)
+
+
+def _without_inputs(file: File, graph: Graph) -> Iterator[Problem]:
+    """Tasks whose inputs are not there and can be made by no other: worth saying, no more, since files come and go."""
+    from spry.api.freshness import idle
+    from spry.core.source import Source, decode
+
+    source = decode(file.data, file.path, file.folder)
+    assert isinstance(source, Source)
+    for task, patterns in idle(graph):
+        message = f"--inputs {' '.join(patterns)} matches nothing: a run with this task would not start"
+        hint = "correct the pattern, or make the files"
+        yield source.problem(message, task.line, task.column, len(task.name), hint, "note")
 
 
 def _files(paths: Sequence[str]) -> Iterator[tuple[File, bool]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spry.core.model import Graph, Plan, Task
     from spry.engine.forecast import Standing
 
+STORE = "artifacts"
 KEY = "key"
 KEY_BYTES = 32
 
@@ -48,6 +49,15 @@ def remembered(
         yield attempts.freshness
     finally:
         attempts.freshness.close(learn=False)
+
+
+def idle(graph: Graph) -> Iterator[tuple[Task, tuple[str, ...]]]:
+    """The tasks of a runbook whose inputs are not there, with the patterns; none if the library for them is missing."""
+    attempts = Attempts(select(graph, Selection(everything=True)), Situation("", os.environb, os.getcwd(), ""))
+    try:
+        yield from Freshness(attempts, None).idle()
+    except HostError:
+        return
 
 
 def standings(graph: Graph, folder: str, names: tuple[str, ...] = ()) -> dict[str, Standing]:
@@ -77,7 +87,7 @@ def _memory(plan: Plan, folder: str, warn: Callable[[str], None], *, create: boo
         return None
     above = root(folder)
     books = {step.task.path: _book(step.task, above) for step in plan.steps.values()}
-    return Memory(Cache(where, connection, warn), books, partial(key, create=create))
+    return Memory(Cache(where, connection, warn), books, partial(key, create=create), os.path.join(where, STORE))
 
 
 def _book(task: Task, above: str) -> str:

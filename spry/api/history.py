@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spry.store.records import TaskRecord
 
 OWN = ".spry"
+EARLIER = "succeeded in run"
 
 
 class Origin(NamedTuple):
@@ -100,7 +101,7 @@ def recall(origin: Origin | None, attempts: Attempts) -> dict[str, str]:
     for record in origin.recalled.values():
         attempts.recall(_as_event(record), record.captured, record.outputs)
     return {
-        name: record.message if record.reason == "up_to_date" else f"succeeded in run {record.run}"
+        name: record.message if record.message.startswith(EARLIER) else f"{EARLIER} {record.run}"
         for name, record in origin.recalled.items()
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from errno import ELOOP
 from typing import NamedTuple
 
 from spry.errors import SpryError
@@ -59,6 +60,8 @@ class Contents:
         except NotADirectoryError:
             return ""
         except OSError as error:
+            if error.errno == ELOOP:
+                return f"link {os.readlink(path)}"
             raise SpryError(f"cannot read {path}: {error.strerror}", "give spry access to it") from None
         return "folder" if stat.S_ISDIR(found.st_mode) else "no file"
 

@@ -22,7 +22,7 @@ WORDS: Mapping[str, str] = {
     "dependency": "dependency {}",
 }
 AFTERWARDS = frozenset({"left", "saved"})  # what a dependency made: told only where the dependency is the same
-TOLD = 5  # reasons in one line
+TOLD = 5  # in one line
 
 
 def differences(before: Iterable[Part], now: Iterable[Part]) -> list[str]:
@@ -31,10 +31,10 @@ def differences(before: Iterable[Part], now: Iterable[Part]) -> list[str]:
     return [*_told(old, new)]
 
 
-def brief(reasons: Sequence[str]) -> str:
-    """Reasons in one line, the first few of many."""
-    more = len(reasons) - TOLD
-    return "; ".join([*reasons[:TOLD], f"and {more} more"] if more > 0 else reasons)
+def brief(texts: Sequence[str], between: str = "; ") -> str:
+    """Reasons, or other things, in one line, the first few of many."""
+    more = len(texts) - TOLD
+    return between.join([*texts[:TOLD], f"and {more} more"] if more > 0 else texts)
 
 
 def _told(old: Mapping[Key, str], new: Mapping[Key, str]) -> Iterator[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
-    from spry.engine.freshness import Freshness
+    from spry.engine.freshness import Files, Freshness
     from spry.store.cache import Success
 
 FRESH, STALE, OPEN, BROKEN = "up to date", "would run", "may run", "would fail"
@@ -98,14 +98,16 @@ def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collecti
     left_out = {("parameter", name) for name in valueless} | set(_unsettled(attempts, step, unknown))
     left_out.update(("left", name) for name in awaited)
     before = [part for part in decode(freshness.parts(task)) if part[:2] not in left_out]
-    reasons = [*differences(before, without(now, left_out).told), *_files(freshness, task, last)]
+    files = freshness.files(task, last)
+    is_kept = bool(files.missing) and freshness.kept(task, files.missing) is not None
+    reasons = [*differences(before, without(now, left_out).told), *_told(files, is_kept=is_kept)]
     if reasons:
         return Standing(STALE, tuple(reasons))
     if awaited or valueless:
         return _open(awaited, valueless)
     if not freshness.is_same(last, now):
         return Standing(STALE, ("something secret changed",))
-    return Standing(FRESH)
+    return Standing(FRESH, tuple(f"{part.name} would be restored" for part in files.missing))
 
 
 def _open(awaited: Sequence[str], valueless: Sequence[str]) -> Standing:
@@ -120,8 +122,8 @@ def _unsettled(attempts: Attempts, step: Step, unknown: Collection[str]) -> Iter
             yield from (("variable", variable) for variable in attempts.environments.lends(name))
 
 
-def _files(freshness: Freshness, task: Task, last: Success) -> Iterator[str]:
-    """What became of the files that it made."""
-    files = freshness.files(task, last)
-    for change, parts in (("is missing", files.missing), ("changed", files.changed), ("is new", files.new)):
+def _told(files: Files, *, is_kept: bool) -> Iterator[str]:
+    """What became of the files that a task made, as far as it makes the task run."""
+    missing = [] if is_kept else files.missing
+    for change, parts in (("is missing", missing), ("changed", files.changed), ("is new", files.new)):
         yield from (f"output {part.name} {change}" for part in parts)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from spry.artifacts.contents import Contents, Known
 from spry.artifacts.globs import find, needs_library, require
+from spry.core.difference import brief
 from spry.core.events import Reason
 from spry.core.fingerprint import Part, decode, digest, encode
 from spry.core.result import Ending
@@ -16,22 +17,25 @@ from spry.store.cache import Success
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
+    from spry.engine.keepsakes import Keepsakes, Kept
     from spry.store.cache import Cache
 
 
 class Memory(NamedTuple):
     """Where last successes are found: `books` names a runbook in the cache by the path of its tasks.
 
-    `key` gives what digests of secrets are made with; nothing if there is no safe place for one.
+    `key` gives what digests of secrets are made with; nothing if there is no safe place for one. `store` is the folder
+    in which the files that tasks made are kept, below the one of the history.
     """
 
     cache: Cache
     books: Mapping[str, str]
     key: Callable[[], bytes]
+    store: str
 
 
 class Files(NamedTuple):
@@ -56,6 +60,7 @@ class Freshness:
         self.identities = Identities(attempts, self.contents, memory.key if memory is not None else bytes)
         self._last: dict[str, dict[str, Success]] = {}
         self._begun: dict[str, Sum] = {}
+        self._keepsakes: Keepsakes | None = None
 
     def check(self) -> None:
         """Find inputs that are not there before anything starts, where no dependency can make them; UsageError."""
@@ -65,17 +70,18 @@ class Freshness:
 
     def faults(self) -> list[str]:
         """What is wrong with patterns, as far as that is certain by now; HostError without the library for them."""
-        faults = []
+        tasks = [step.task for step in self.attempts.plan.steps.values()]
+        if any(needs_library(pattern) for task in tasks for pattern in (*task.inputs, *task.outputs)):
+            require()
+        return [f'task "{task.name}" ({task.path}:{task.line}): {_nothing(idle)}' for task, idle in self.idle()]
+
+    def idle(self) -> Iterator[tuple[Task, tuple[str, ...]]]:
+        """The patterns of inputs that match nothing, of tasks for which no other can make the files."""
         for step in self.attempts.plan.steps.values():
             task = step.task
-            if any(map(needs_library, (*task.inputs, *task.outputs))):
-                require()
-            idle = find(self.attempts.place(task), task.inputs).idle if task.inputs and not step.deps else ()
-            if idle:
-                faults.append(
-                    f'task "{task.name}" ({task.path}:{task.line}): --inputs {" ".join(idle)} matches nothing'
-                )
-        return faults
+            found = find(self.attempts.place(task), task.inputs).idle if task.inputs and not step.deps else ()
+            if found:
+                yield task, found
 
     def spare(self, step: Step) -> Ending | None:
         """How a task ends that is about to begin and need not; None if it has to run.
@@ -93,10 +99,11 @@ class Freshness:
         if self.force or last is None or not self.is_same(last, now):
             return None
         files = self.files(task, last)
-        if files.missing or files.changed or files.new:
+        if files.changed or files.new or not self._put_back(task, files.missing):
             return None
         self.attempts.left.bring(task.name, last.captured, last.handed)
-        return Ending(last.exit_code, reason=Reason.UP_TO_DATE)
+        restored = brief([part.name for part in files.missing], ", ")
+        return Ending(last.exit_code, reason=Reason.UP_TO_DATE, message=f"restored {restored}" if restored else "")
 
     def keep(self, step: Step, exit_code: int | None) -> str:
         """A task has succeeded: remember it; what is wrong with what it made, or nothing."""
@@ -123,7 +130,7 @@ class Freshness:
         found = find(folder, task.inputs)
         if found.idle:
             hint = f"correct the pattern; it is relative to {folder}"
-            raise SpryError(f"--inputs {' '.join(found.idle)} matches nothing", hint)
+            raise SpryError(_nothing(found.idle), hint)
         made = set(find(folder, task.outputs).paths) if found.paths and task.outputs else ()
         of = self.contents.of
         return [Part("input", path, of(os.path.join(folder, path))) for path in found.paths if path not in made]
@@ -137,14 +144,14 @@ class Freshness:
         """The last success of a task that is remembered."""
         if self.memory is None:
             return None
-        book = self.memory.books[task.path]
+        book = self._book(task)
         if book not in self._last:
             self._last[book] = self.memory.cache.successes(book)
         return self._last[book].get(task.name)
 
     def parts(self, task: Task) -> bytes:
         """The text of the fingerprint of a task's last success."""
-        return self.memory.cache.parts(self.memory.books[task.path], task.name) if self.memory is not None else b""
+        return self.memory.cache.parts(self._book(task), task.name) if self.memory is not None else b""
 
     def is_same(self, last: Success, now: Sum) -> bool:
         """Whether what decides is what it was."""
@@ -162,25 +169,56 @@ class Freshness:
             [part for name, part in now.items() if name not in then],
         )
 
+    def kept(self, task: Task, missing: list[Part]) -> Kept | None:
+        """The files of a task that are missing, if all of them are kept."""
+        place = self.attempts.place(task)
+        return self._store().find(self._book(task), task.name, place, missing)
+
+    def _put_back(self, task: Task, missing: list[Part]) -> bool:
+        """Put back what is missing; whether nothing is missing any more."""
+        if not missing:
+            return True
+        kept = self.kept(task, missing)
+        return kept is not None and self._store().put_back(task.name, kept)
+
+    def _store(self) -> Keepsakes:
+        if self._keepsakes is None:
+            from spry.engine.keepsakes import Keepsakes  # noqa: PLC0415 - where all is there nothing is put back
+
+            assert self.memory is not None
+            store = self.memory.store
+            self._keepsakes = Keepsakes(store, os.path.dirname(store), self.attempts.warn)
+        return self._keepsakes
+
+    def _book(self, task: Task) -> str:
+        assert self.memory is not None
+        return self.memory.books[task.path]
+
     def _remember(self, step: Step, exit_code: int | None) -> None:
         task, memory, attempts = step.task, self.memory, self.attempts
         now = self._begun.pop(task.name, None)
         if memory is None or now is None:
             return
-        book, left = memory.books[task.path], attempts.left
+        book, left = self._book(task), attempts.left
         captured, handed = left.captured.get(task.name, {}), left.outputs.get(task.name, {})
         bare = attempts.secrets is not None and attempts.secrets.are_in({**captured, **handed})
         if bare or (now.secret and not self._has_key()):
             memory.cache.forget(book, task.name)
             return
         text = encode(now.told)
-        made = encode(self.identities.outputs(task))
+        made = self.identities.outputs(task)
+        if made:
+            self._store().keep(book, task.name, attempts.place(task), made)
         secret, run = self.identities.kept_secret(now), attempts.situation.run
-        success = Success(digest(text), secret, made, captured, handed, exit_code, run)
+        success = Success(digest(text), secret, encode(made), captured, handed, exit_code, run)
         memory.cache.keep(book, task.name, success, text)
 
     def _has_key(self) -> bool:
         return self.memory is not None and bool(self.memory.key())
+
+
+def _nothing(idle: Iterable[str]) -> str:
+    return f"--inputs {' '.join(idle)} matches nothing"
 
 
 def counts(task: Task) -> bool:

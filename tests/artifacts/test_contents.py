@@ -113,13 +113,14 @@ def test_a_program_is_not_the_file_that_cannot_be_run(file):
 
 def test_links_count_as_what_they_lead_to(tmp_path, file):
     (tmp_path / "folder").mkdir()
-    for name, target in (("link", "file"), ("away", "folder"), ("lost", "nowhere")):
+    for name, target in (("link", "file"), ("away", "folder"), ("lost", "nowhere"), ("self", "self")):
         os.symlink(target, tmp_path / name)
     contents = Contents({})
 
     assert contents.of(str(tmp_path / "link")) == contents.of(str(file))
     assert contents.of(str(tmp_path / "away")) == "link folder"
     assert contents.of(str(tmp_path / "lost")) == "link nowhere"
+    assert contents.of(str(tmp_path / "self")) == "link self"
 
 
 def test_what_is_no_file_is_never_opened(tmp_path):

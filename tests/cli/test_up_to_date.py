@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 
 import pytest
 from book import cell
@@ -110,7 +111,6 @@ def test_an_edit_right_after_the_run_is_seen(built, round_):
         (lambda book: book(BUILD.replace("build", "build --env V=1")), "variable V is new"),
         (lambda book: book("---\nspry: {env: {V: 1}}\n---\n", BUILD), "variable V is new"),
         (lambda book: book("---\nspry: {shell: sh}\n---\n", BUILD), "interpreter changed"),
-        (lambda book: book.path("out/all").unlink(), "output out/all is missing"),
         (lambda book: book.path("out/all").write_text("by hand"), "output out/all changed"),
     ],
 )
@@ -119,9 +119,8 @@ def test_whatever_decides_what_it_does_makes_it_run_and_is_named(built, change, 
 
     assert state(built) == f"would run: {why}"
     assert notes(built) == {"build": f"would run: {why}"}
-    if "missing" not in why:
-        assert ran(built) == ["build"]
-        assert ran(built) == []
+    assert ran(built) == ["build"]
+    assert ran(built) == []
 
 
 @pytest.mark.parametrize(
@@ -312,6 +311,144 @@ def test_captured_files_count_as_outputs(book):
     assert ran(book) == ["make"]
 
 
+# What was made
+
+
+def store(book):
+    """The store of what tasks made."""
+    (found,) = (book.place / "home").rglob("artifacts")
+    return found
+
+
+def test_a_missing_output_is_put_back_and_nothing_runs(built):
+    before = os.stat(built.path("out/all"))
+    built.path("out/all").unlink()
+    built.path("out").rmdir()
+
+    assert state(built) == "up to date: out/all would be restored"
+    assert not built.has("out")
+    done = built.run("runbook")
+    assert "✓ build up to date: restored out/all\n" in done.stderr
+    assert built.read("out/all") == "ab"
+    after = os.stat(built.path("out/all"))
+    assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+    assert ran(built) == []
+
+
+TREE = cell(
+    "bash make --outputs out",
+    "mkdir -p out/deep/empty; echo 1 > 'out/[odd]*?'; echo 2 > out/deep/run; chmod 750 out/deep/run",
+    "ln -sfn deep out/link; printf x > out/$'new\\nline'",
+)
+
+
+def test_a_tree_is_put_back_as_it_was(book, tmp_path):
+    ran(book(TREE))
+    book.path("out").rename(tmp_path / "before")
+    done = book.run("runbook", "--json")
+
+    assert [event["event"] for event in done.events] == ["run_started", "task_finished", "run_finished"]
+    assert described(book.path("out")) == described(tmp_path / "before")
+    assert ran(book) == []
+
+
+def described(folder):
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        what = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = (oct(stat.st_mode), what)
+    return found
+
+
+def test_what_is_still_there_is_left_alone_when_the_rest_is_put_back(book):
+    ran(book(TREE))
+    there, gone = book.path("out/[odd]*?"), book.path("out/deep/run")
+    inode = there.stat().st_ino
+    gone.unlink()
+
+    assert ran(book) == []
+    assert there.stat().st_ino == inode
+    assert gone.read_text() == "2\n"
+
+
+def test_nothing_is_put_back_where_something_else_makes_the_task_run(book):
+    ran(book(cell("bash make --outputs one --outputs two", "echo 1 > one; echo 2 > two")))
+    book.path("one").unlink()
+    book.path("two").write_text("by hand")
+
+    assert state(book, "make") == "would run: output two changed"
+    assert ran(book) == ["make"]
+
+
+def test_captured_files_and_files_beside_the_folder_are_put_back(book):
+    source(book, a="a")
+    book(cell("bash make --cwd src -C ./said --inputs '*.c' --outputs ../end", "cp a.c ../end; echo said"))
+    ran(book)
+    book.path("src/said").unlink()
+    book.path("end").unlink()
+
+    assert ran(book) == []
+    assert (book.read("src/said"), book.read("end")) == ("said\n", "a")
+
+
+def test_what_becomes_of_a_file_that_was_put_back_does_not_reach_the_store(built):
+    for _ in range(2):
+        built.path("out/all").unlink()
+        assert ran(built) == []
+        with open(built.path("out/all"), "r+") as stream:
+            stream.write("X")
+    built.path("out/all").unlink()
+
+    assert ran(built) == []
+    assert built.read("out/all") == "ab"
+
+
+def test_a_damaged_store_is_told_and_the_task_runs(built):
+    for path in (store(built) / "blobs").rglob("*"):
+        if path.is_file() and path.read_bytes() == b"ab":
+            path.chmod(0o600)
+            path.write_bytes(b"??")
+    built.path("out/all").unlink()
+    done = built.run("runbook")
+
+    assert "what build made cannot be put back, so it runs again" in done.stderr
+    assert "✓ build completed" in done.stderr
+    assert built.read("out/all") == "ab"
+
+
+def test_without_the_store_a_missing_output_makes_the_task_run(built):
+    import shutil
+
+    shutil.rmtree(store(built))
+    built.path("out/all").unlink()
+
+    assert state(built) == "would run: output out/all is missing"
+    assert ran(built) == ["build"]
+
+
+def test_what_cannot_be_kept_is_told_and_made_again(book):
+    book(cell("bash make --outputs out", "mkdir out; ln -s /etc out/link; touch out/file"))
+    done = book.run("runbook")
+    assert done.exit_code == 0
+    assert "what make made is not kept, and is made again if it goes missing" in done.stderr
+
+    assert ran(book) == []
+    book.path("out/file").unlink()
+    assert state(book, "make") == "would run: output out/file is missing"
+
+
+def test_the_files_of_the_last_success_are_kept_and_no_others(built):
+    for text in ("one", "two", "three"):
+        source(built, a=text)
+        ran(built)
+
+    assert len(list((store(built) / "holds").iterdir())) == 1
+    built.path("out/all").unlink()
+    assert ran(built) == []
+    assert built.read("out/all") == "threeb"
+
+
 # Dependencies
 
 
@@ -417,6 +554,17 @@ def test_inputs_that_match_nothing_keep_the_run_from_starting(book):
     assert state(book) == "would run: it has not succeeded before"
 
 
+def test_a_check_notes_inputs_that_match_nothing(book):
+    book(cell("bash build --inputs 'src/*.c'", ":"), cell("bash two --dep build --inputs made", ":"))
+    done = book.run("check")
+
+    assert done.exit_code == 0
+    assert "--inputs src/*.c matches nothing: a run with this task would not start" in done.stdout
+    assert "--inputs made" not in done.stdout.replace("--dep build --inputs made", "")
+    source(book, a="a")
+    assert "note" not in book.run("check").stdout
+
+
 def test_inputs_that_a_dependency_should_have_made_fail_the_task_before_it_starts(book):
     book(cell("bash one", ":"), cell("bash two --dep one --inputs made", "touch ran"))
     done = book.run("runbook", "--json")
@@ -520,6 +668,34 @@ def test_runs_at_the_same_time_disturb_nothing(book):
 
     assert outcomes == [(b"", 0)] * 4
     assert ran(book) == []
+
+
+def test_a_success_that_could_not_be_recorded_is_none(book):
+    book(cell("bash make --outputs out", "echo 1 > out; kill -9 $PPID; sleep 9"))
+    process = book.start("runbook")
+    process.communicate()
+    assert process.returncode != 0
+
+    book(cell("bash make --outputs out", "echo 1 > out"))
+    assert [ran(book), ran(book)] == [["make"], []]
+
+
+def test_two_machines_have_one_fingerprint_for_one_content(book):
+    texts = cell("bash lint --inputs src --arg v=1 --env A=b", ":"), BUILD.replace("build", "build --dep lint")
+    found = []
+    for number in range(2):
+        top = book.place / f"machine{number}" / ("deep/" * number)
+        (top / ".spry").mkdir(parents=True)
+        book.folder = top
+        source(book(*texts), a="a", b="b")
+        os.utime(book.path("src/a.c"), (number, number))
+        assert sorted(ran(book)) == ["build", "lint"]
+        database = sqlite3.connect(top / ".spry/spry.db")
+        found.append(list(database.execute("SELECT book, task, fingerprint FROM successes ORDER BY task")))
+        database.close()
+
+    assert found[0] == found[1]
+    assert [row[:2] for row in found[0]] == [("./Spryfile.md", "build"), ("./Spryfile.md", "lint")]
 
 
 def test_a_damaged_history_makes_everything_run(built):

@@ -10,6 +10,8 @@ from spry.core.priority import by_urgency
 from spry.core.result import Ending
 from spry.core.schedule import Schedule
 
+UP_TO_DATE = (Outcome.SUCCEEDED, Reason.UP_TO_DATE)
+
 
 def test_an_empty_plan_is_done_at_once():
     schedule = Schedule(plan(), "r1")
@@ -29,6 +31,33 @@ def test_a_task_starts_once_its_dependencies_have_succeeded():
     world.end("b")
 
     assert world.take() == ["c"]
+
+
+def test_a_task_that_is_spared_never_started_and_has_succeeded():
+    world = World(task("a"), task("b", "a"))
+    world.take()
+    world.tell(world.schedule.spared("a", Ending(3, reason=Reason.UP_TO_DATE, message="so"), 0.0))
+    (event,) = world.finished.values()
+
+    assert (event.attempt, event.outcome, event.reason, event.exit_code) == (0, *UP_TO_DATE, 3)
+    assert event.message == "so"
+    assert world.take() == ["b"]
+
+
+def test_a_task_of_which_it_cannot_be_told_whether_it_is_spared_fails_without_another_try():
+    world = World(task("a", attempts=3), task("b", "a"))
+    world.take()
+    world.tell(world.schedule.spared("a", Ending(None, reason=Reason.ARTIFACTS, final=True), 0.0))
+
+    assert world.outcomes == {"a": ("failed", "artifacts"), "b": SKIPPED}
+
+
+def test_a_question_need_not_be_answered_for_a_task_that_is_spared():
+    world = World(task("a", confirm="Sure?"), task("b", confirm="Sure?"))
+    assert world.take() == ["a"]
+    world.tell(world.schedule.spared("a", Ending(0, reason=Reason.UP_TO_DATE), 0.0))
+
+    assert world.take() == ["b"]
 
 
 def test_there_is_no_barrier_between_layers():
