@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from spry.api.history import Origin
     from spry.api.places import File
+    from spry.api.queues import Given
     from spry.api.wishes import Wishes
     from spry.core.model import Plan
     from spry.core.result import RunResult
@@ -37,10 +38,12 @@ def run_plan(
     has_terminal: Callable[[], bool],
     origin: Origin | None = None,
     files: Sequence[File] = (),
+    given: Given | None = None,
 ) -> RunResult:
     """Run a plan on this machine and wait for it; with an `origin` it is written down and can be resumed.
 
-    `files` are the runbooks that the plan comes from; reports show them.
+    `files` are the runbooks that the plan comes from; reports show them. `given` are messages that somebody has taken
+    for it.
 
     Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
     HostError (a missing program or folder) before anything has started.
@@ -55,6 +58,10 @@ def run_plan(
         attempts.warn = partial(_cleaned, attempts.secrets, warn)
     try:
         attempts.check()
+        if plan.has_messages:
+            from spry.api.queues import messages
+
+            attempts.messages = messages(plan, attempts, given)
         done = recall(origin, attempts)
         if plan.has_files:
             from spry.api.freshness import remember

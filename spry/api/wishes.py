@@ -21,9 +21,6 @@ WITHOUT_EFFECT = {
     "save": "saves",
     "restore": "restore",
     "isolated": "isolated",
-    "inbox": "inbox",
-    "outbox": "outbox",
-    "reserved": "reserved",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spry import __version__
-from spry.cli import options
+from spry.cli import options, queue_words
 from spry.cli.options import Option, Request, is_runbook
 from spry.core.text import closest
 
@@ -295,6 +295,8 @@ _command(
     argument="tidy",
     required=True,
 )
+
+queue_words.add(commands, _option)
 
 
 @commands.command(

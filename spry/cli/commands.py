@@ -41,6 +41,10 @@ def _command(request: Request, screen: Screen) -> int:
         from spry.cli import history
 
         return history.COMMANDS[request.command](request, screen)
+    if request.command == "queue":
+        from spry.cli import queues
+
+        return queues.queue(request, screen)
     from spry.cli import look
 
     return look.COMMANDS[request.command](request, screen)

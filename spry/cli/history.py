@@ -168,10 +168,11 @@ def system(request: Request, screen: Screen) -> int:
 
 def _archive(request: Request) -> Archive | None:
     """The history of the runbook that is named, or of the nearest one; without any, of the current folder."""
-    return api.archive(_folder(request))
+    return api.archive(folder_of(request))
 
 
-def _folder(request: Request) -> str:
+def folder_of(request: Request) -> str:
+    """The folder of the runbook that is named, or of the nearest one; without any, the current one."""
     if request.files and request.files[0] == STDIN:
         return os.getcwd()
     try:

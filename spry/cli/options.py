@@ -63,6 +63,10 @@ class Request(NamedTuple):
     all: bool = False
     peek: bool = False
     report: tuple[str, ...] = ()
+    since: str | None = None
+    pattern: str | None = None
+    target: str | None = None
+    drain: bool = False
 
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
@@ -118,6 +122,14 @@ FOLLOW = Option("follow", "--follow", help="Go on until the run is over.")
 RAW = Option("raw", "--raw", help="Pass the bytes untouched, also to a terminal.")
 WAIT = Option("timeout", "--timeout", "", "DUR", help="Wait this long for the run to end.")
 KEEP = Option("keep", "--keep", "", "DUR", help="Keep the runs of this time (default: 30d).")
+SINCE = Option("since", "--since", "", "TS", help="Only messages written after this: a timestamp, or a date.")
+PATTERN = Option("pattern", "--pattern", "", "GLOB", help="Only queues whose names match.")
+EVERY = Option("all", "--all", help="All messages instead of one.")
+LEAVE = Option("peek", "--peek", help="Leave the messages where they are.")
+TARGET = Option("target", "--target", "", "QUEUE", help="Only the aliases of this queue.")
+DRAIN = Option("drain", "--drain", help="Stop once the inbox is empty.")
+NOT_WORKED = {"dry_run", "force", "report", "show_dag", "fail_fast", "timeout", "skip", "from_", "until", "json"}
+WORKING = (*(option for option in RUNNING if option.field not in NOT_WORKED), DRAIN)
 
 # The commands that are run most, which `quick` reads without click.
 QUICK: Mapping[str, tuple[Option, ...]] = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from spry.api.history import Origin
     from spry.api.places import File
+    from spry.api.queues import Given
     from spry.cli.options import Request
     from spry.core.model import Graph, Plan
     from spry.engine.loop import Listener
@@ -91,9 +92,15 @@ def preview(
 
 
 def start(
-    plan: Plan, asked: Wishes, request: Request, screen: Screen, come_from: Origin | None, files: Sequence[File]
+    plan: Plan,
+    asked: Wishes,
+    request: Request,
+    screen: Screen,
+    come_from: Origin | None,
+    files: Sequence[File],
+    given: Given | None = None,
 ) -> int:
-    """Run a plan and show it as the request asks; its exit code."""
+    """Run a plan, with the messages it is given, and show it as the request asks; its exit code."""
     from spry.api.running import run_plan
 
     listeners = _shown(plan, request, screen)
@@ -106,6 +113,7 @@ def start(
             has_terminal=has_terminal,
             origin=come_from,
             files=files,
+            given=given,
         )
     finally:
         listeners[0].close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spry.core.model import ENV
+from spry.core.model import ENV, HANDLED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Values = dict[str, Any]
 
 
-def contradictions(values: Mapping[str, Any], language: str) -> list[tuple[str, str, str]]:
-    """Flags that make no sense together: message, flag, hint."""
+def contradictions(values: Mapping[str, Any], language: str, body: str) -> list[tuple[str, str, str]]:
+    """Flags that make no sense together, or for such a cell: message, flag, hint."""
     found = []
     if values.get("optional") and not values.get("is_finally"):
         found.append(("--optional without --finally", "optional", "add --finally, or remove --optional"))
@@ -27,8 +27,25 @@ def contradictions(values: Mapping[str, Any], language: str) -> list[tuple[str, 
         found.append(("--gitignore without a captured file", "gitignore", "add --capture ./FILE"))
     if values.get("reserved") and not values.get("inbox"):
         found.append(("--reserved without --inbox", "reserved", "add --inbox QUEUE"))
+    found += _messages(values, language, body)
     if language in ENV and values.get("interactive"):
         found.append(("an env cell cannot be interactive", "interactive", "remove --interactive"))
+    return found
+
+
+def _messages(values: Mapping[str, Any], language: str, body: str) -> list[tuple[str, str, str]]:
+    """What a task with queues cannot be as well."""
+    flag = "inbox" if values.get("inbox") else "outbox"
+    if not values.get(flag):
+        return []
+    found = []
+    if language in ENV | HANDLED or not body.strip():
+        kind = "a cell without a script" if not body.strip() else f"a cell of {language}"
+        found.append((f"--{flag} for {kind}, which nothing reads or writes", flag, f"remove --{flag}"))
+    if values.get("interactive"):
+        found.append((f"--{flag} with --interactive, which has the terminal instead", flag, "remove one of them"))
+    if values.get("inputs") or values.get("outputs"):
+        found.append((f"--{flag} with --inputs or --outputs: no message is up to date", flag, "remove one of them"))
     return found
 
 

@@ -136,11 +136,12 @@ TABLE: tuple[Flag, ...] = (
     Flag("restore", "restore", "optional", "files", "DEST", bare=".", read=_sound(_filled),
          help="fills the folder with what all ancestors saved"),
     Flag("isolated", "isolated", "nothing", "files", help="runs in a fresh folder of its own"),
-    Flag("inbox", "inbox", "value", "messages", "QUEUE", read=_sound(_filled),
-         help="takes one message for each attempt"),
-    Flag("outbox", "outbox", "value", "messages", "QUEUE", read=_sound(_filled), help="writes stdout as one message"),
+    Flag("inbox", "inbox", "value", "messages", "QUEUE", read=_sound(values.task_queue),
+         help="takes one message of the queue and reads it on stdin"),
+    Flag("outbox", "outbox", "value", "messages", "QUEUE", read=_sound(values.task_queue),
+         help="writes its stdout as one message"),
     Flag("reserved", "reserved", "value", "messages", "keep|requeue|clear", read=_sound(_policy),
-         help="what becomes of a reserved message after a failure"),
+         help="what becomes of its message after a failure: stays in `QUEUE.reserved`, goes back, or is deleted"),
     Flag("not-directive", "not_directive", "nothing", "order", help="makes a directive word an ordinary name"),
 )
 # Flags of `PARTIAL` cells only.

@@ -187,6 +187,11 @@ class Plan(NamedTuple):
         return any(step.task.inputs or step.task.outputs for step in self.steps.values())
 
     @property
+    def has_messages(self) -> bool:
+        """Whether any of its tasks reads or writes a queue."""
+        return any(step.task.inbox or step.task.outbox for step in self.steps.values())
+
+    @property
     def has_secrets(self) -> bool:
         """Whether it declares any: a parameter of that type, or names under `spry.secrets`."""
         if any(settings.secrets for settings in self.settings.values()):

@@ -229,7 +229,7 @@ class _File:
         for one, at in given:
             fields.take(one, at)
         values = fields.merged()
-        for message, flag, hint in contradictions(values, cell.language):
+        for message, flag, hint in contradictions(values, cell.language, cell.body):
             at, start, length = fields.place(flag, (line, column - 1, len(name)))
             self._problem(message, at, start + 1, length, hint)
         task = Task(

@@ -134,9 +134,9 @@ class Schedule:
         self._under_way(task, ASKING)
         return self.ended(task, Ending(None, reason=Reason.DECLINED), now)
 
-    def succeeded(self, task: str, now: float) -> list[Event]:
-        """A task that was begun is done without a process, since it has none."""
-        return self._conclude(self._under_way(task), Verdict(SUCCEEDED), NO_PROCESS, now)
+    def succeeded(self, task: str, now: float, message: str = "") -> list[Event]:
+        """A task that was begun is done without a process, since it has none, or nothing to do."""
+        return self._conclude(self._under_way(task), Verdict(SUCCEEDED, None, message), NO_PROCESS, now)
 
     def spared(self, task: str, ending: Ending, now: float) -> list[Event]:
         """A task whose turn it was did not begin after all: it is up to date, or it cannot be told whether."""

@@ -16,6 +16,8 @@ LIMITS = ("memory", "cpu", "fds", "connections")
 TYPES = ("str", "int", "float", "bool", "path", "secret")
 TRUTHS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 LONGEST = 100 * 365 * 86400.0
+LONGEST_QUEUE = 200
+OWN_ENDS, OWN_START = (".reserved", ".delivered"), "spry."
 INFINITY = float("inf")
 NAME_RULE = "expected letters, digits and _, no digit first"
 
@@ -211,3 +213,19 @@ CHECKS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
     "bool": (listing(TRUTHS, "or"), lambda text: text.lower() in TRUTHS),
     "path": ("a path", bool),
 }
+
+
+def queue(text: str) -> str:
+    """What is wrong with the name of a queue, or of an alias behind `@`; nothing if it is one."""
+    name = text.removeprefix("@")
+    plain = name.replace("_", "").replace("-", "").replace(".", "")
+    if not name or name[0] in ".-" or not (plain.isascii() and (plain.isalnum() or not plain)):
+        return f'"{text}" is no name of a queue: expected letters, digits, _, . and -, neither . nor - first'
+    return "" if len(name) <= LONGEST_QUEUE else f"the name of a queue has at most {LONGEST_QUEUE} letters"
+
+
+def task_queue(text: str) -> str:
+    """As `queue`, for those that tasks read and write: some names are for what is under way, and for spry itself."""
+    if text.endswith(OWN_ENDS) or text.startswith(OWN_START):
+        return f'"{text}" is kept by spry itself, and no queue for tasks'
+    return queue(text)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spry.core.masking import Stream
     from spry.core.model import Plan, Settings, Step, Task
     from spry.engine.freshness import Freshness
+    from spry.engine.messages import Messages
     from spry.engine.secrets import Secrets
     from spry.execute.interpreter import Interpreter
     from spry.execute.protocol import Call
@@ -56,6 +57,7 @@ class Attempts:
         self.left = Leavings(plan, situation.scratch, self.shown)
         self.environments = Environments(plan, situation.environ, situation.params, situation.env)
         self.freshness: Freshness | None = None
+        self.messages: Messages | None = None
         self.secrets: Secrets | None = None
         if plan.has_secrets:
             from spry.engine.secrets import Secrets  # noqa: PLC0415 - few runbooks have any
@@ -81,26 +83,32 @@ class Attempts:
                 raise HostError(message, "make the folder, or correct --cwd or spry.cwd")
 
     def prepare(self, step: Step, number: int) -> Attempt | None:
-        """The attempt that runs a step, or None if it needs no process; SpryError if it cannot start."""
+        """The attempt that runs a step, or None if it needs no process (now); SpryError if it cannot start."""
         task = step.task
         self.left.begin(task, number)
         asked = self.situation.calls.get(task.name)
         call = asked(number) if asked else None
         if call is not None:
             return Attempt(task.name, number, (), {}, "", call=call)
+        if self.messages is not None and not self.messages.begin(task):
+            return None
         if not task.needs_process:
             if task.is_env:
                 self._lend(step)
             return None
         body, values = self.rendered(step)
-        env = self.environments.of(step, {**self.told(step, number), **values})
+        told = self.told(step, number)
+        if self.messages is not None:
+            told.update(self.messages.told(task, self.situation.run))
+        env = self.environments.of(step, {**told, **values})
         interpreter = self.interpreters.get(task.name) or self.interpreter(step)
         words, cwd = self.situation.words.get(task.name, ()), self.folder(task)
         private, veil = self._guarded(task, body, env) if self.secrets is not None else (False, None)
         made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts, private=private)
         argv = (*self.environments.isolation(step).runner, *made.argv)
         limits, terminal = task.limits, task.interactive
-        return Attempt(task.name, number, argv, env, made.cwd, limits=limits, terminal=terminal, veil=veil)
+        stdin = self.messages.stdin(task) if self.messages is not None else ""
+        return Attempt(task.name, number, argv, env, made.cwd, "", limits, terminal, veil, stdin)
 
     def _guarded(self, task: Task, body: str, env: Mapping[bytes, bytes]) -> tuple[bool, Stream | None]:
         """Learn the secrets of an environment: whether the script holds one, and what hides them on a terminal."""
@@ -195,11 +203,17 @@ class Attempts:
             self.secrets.left({**left.captured.get(task.name, {}), **left.outputs.get(task.name, {})})
         if self.freshness is not None and not fault:
             fault = self.freshness.keep(step, exit_code)
+        if self.messages is not None and not fault:
+            fault = self.messages.keep(task, left.keepers.get(task.name), self.secrets)
         return fault
 
     def shown(self, text: str) -> str:
         """Text as people may see it."""
         return text if self.secrets is None else self.secrets.text(text)
+
+    def remark(self, name: str) -> str:
+        """What there is to say of a task that needed no process."""
+        return self.messages.remark(self.plan.steps[name].task) if self.messages is not None else ""
 
     def recall(self, event: TaskFinished, captured: Mapping[str, str], outputs: Mapping[str, str]) -> None:
         """How a task ended in an earlier run and what it left, for its dependents in this one."""
@@ -208,12 +222,16 @@ class Attempts:
     def finished(self, event: TaskFinished) -> None:
         """A task has its outcome: its dependents may ask for it."""
         self.left.finished(event)
+        if self.messages is not None:
+            self.messages.finished(self.plan.steps[event.task].task, event)
 
     def close(self) -> None:
         """Remove everything of this run that is not for keeping, or say what stays."""
         if self.freshness is not None:
             self.freshness.close()
         self.scripts.close()
+        if self.messages is not None:
+            self.messages.close()
         fault = self.left.close()
         if fault:
             self.warn(fault)

@@ -39,7 +39,7 @@ class Leavings:
         """An attempt begins: what an earlier one has left counts no more."""
         if number > 1:
             self.forget(task.name)
-        if task.captures:
+        if task.captures or task.outbox:
             from spry.engine.captures import Keeper  # noqa: PLC0415 - few tasks capture
 
             self.keepers[task.name] = Keeper()

@@ -268,7 +268,10 @@ class _Loop:
                 ending = Ending(ending.exit_code if ending else None, reason=Reason.ARTIFACTS, message=fault)
         self.numbers.pop(task, None)
         now = self.clock.now()
-        self.follow(self.schedule.succeeded(task, now) if ending is None else self.schedule.ended(task, ending, now))
+        if ending is None:
+            self.follow(self.schedule.succeeded(task, now, message=self.attempts.remark(task)))
+        else:
+            self.follow(self.schedule.ended(task, ending, now))
 
     def keep(self, task: str, ending: Ending | None) -> str:
         """Keep what a task leaves; what is wrong with that, or nothing."""

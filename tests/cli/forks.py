@@ -16,7 +16,16 @@ import traceback
 
 LONGEST = 60  # seconds until a run that hangs is killed
 CRASHED = 70
-EARLY = ("spry.cli.app", "spry.cli.run", "spry.cli.look", "spry.api.running", "spry.core.compile", "networkx", "yaml")
+EARLY = (
+    "spry.cli.app",
+    "spry.cli.run",
+    "spry.cli.look",
+    "spry.api.running",
+    "spry.core.compile",
+    "networkx",
+    "yaml",
+    "simplebroker.ext",
+)
 
 
 def serve() -> None:

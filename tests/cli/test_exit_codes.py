@@ -62,9 +62,8 @@ def test_a_missing_interpreter_that_is_not_selected_is_nobodys_business(book):
 
 @pytest.mark.parametrize(
     "flag",
-    ["--save x", "--restore", "--isolated",
-     "--inbox q", "--outbox q"],
-)  # fmt: skip
+    ["--save x", "--restore", "--isolated"],
+)
 def test_a_flag_without_effect_is_refused_where_its_task_would_run_and_only_there(book, flag):
     book(cell("bash good", "touch ran"), cell(f"bash other {flag}", "touch other"))
     looked = [book.run(*argv) for argv in (["ls"], ["check"], ["dag"], ["runbook", "--dry-run"], ["show", "other"])]

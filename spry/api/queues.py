@@ -1,0 +1,166 @@
+"""Where the queues of a project are, and a run's way to them."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from spry.api.history import place
+from spry.core import values
+from spry.errors import UsageError
+from spry.store.queues import Backend, Broker, Message
+from spry.store.reservations import Reservations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from spry.core.model import Plan
+    from spry.engine.attempts import Attempts
+    from spry.engine.messages import Messages
+    from spry.store.reservations import Held
+
+CONFIG = "config.toml"
+BACKENDS = ("sqlite", "postgres", "redis")
+RUNTIME = "spry.state."
+URL = "SPRY_QUEUES_URL"
+
+
+def connect(folder: str) -> Broker:
+    """The queues that belong to the runbooks in a folder: they are where its history is.
+
+    Raises HostError where they cannot be used, UsageError for a configuration that says nothing.
+    """
+    where = place(folder)
+    return Broker(where, backend(where))
+
+
+def backend(where: str) -> Backend:
+    """What keeps the messages, as `[queues]` in the `config.toml` of a `.spry` folder says; SQLite without a word."""
+    path = os.path.join(where, CONFIG)
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read()
+    except OSError:
+        return Backend()
+    if b"queues" not in data:
+        return Backend()
+    import tomllib
+
+    try:
+        section = tomllib.loads(data.decode()).get("queues", {})
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}", "mend the TOML") from None
+    return _backend(section, path)
+
+
+def _backend(section: object, path: str) -> Backend:
+    if not isinstance(section, dict):
+        raise UsageError(f"{path}: queues must be a table", 'write [queues] and below it backend = "sqlite"')
+    for key in section:
+        if key not in {"backend", "url_env"}:
+            from spry.core.text import did_you_mean
+
+            hint = did_you_mean(key, ["backend", "url_env"]) or "there are backend and url_env"
+            raise UsageError(f"{path}: unknown key queues.{key}", hint)
+    name, variable = section.get("backend", "sqlite"), section.get("url_env", URL)
+    if name not in BACKENDS:
+        raise UsageError(f'{path}: unknown backend "{name}"', f"there are {', '.join(BACKENDS)}")
+    if name == "sqlite":
+        return Backend()
+    url = os.environ.get(str(variable), "")
+    if not url:
+        raise UsageError(f"{path}: {name} needs a URL, and ${variable} is not set", f"export {variable}=URL")
+    return Backend(name, url)
+
+
+def queue_of(broker: Broker, text: str) -> str:
+    """The queue behind a name or an alias; UsageError if it can be neither."""
+    fault = values.queue(text)
+    if fault:
+        raise UsageError(fault, "spry queue list shows them all")
+    return _behind(broker.aliases(), text)
+
+
+def add_alias(broker: Broker, alias: str, target: str) -> None:
+    """Give a queue another name; UsageError where that name stands for something else."""
+    for name in (alias, target):
+        fault = values.task_queue(name)
+        if fault:
+            raise UsageError(fault, "spry queue alias add ALIAS QUEUE")
+    broker.add_alias(alias.removeprefix("@"), target)
+
+
+def public(broker: Broker, pattern: str) -> list[str]:
+    """The queues in which messages wait and whose names match, without those that are spry's own."""
+    from fnmatch import fnmatchcase
+
+    names = (one.queue for one in broker.queues())
+    return [name for name in names if fnmatchcase(name, pattern) and not values.task_queue(name)]
+
+
+def _behind(aliases: dict[str, str], text: str) -> str:
+    name = text.removeprefix("@")
+    if text.startswith("@") and name not in aliases:
+        raise UsageError(f'there is no alias "{name}"', "spry queue alias list shows them all")
+    return aliases.get(name, name)
+
+
+def dumped(broker: Broker) -> Iterator[dict[str, str]]:
+    """Everything that is kept in queues, as JSON values: messages, the oldest of each queue first, then aliases.
+
+    What is only of use while something runs, `spry.state.*`, is left out.
+    """
+    for count in broker.queues():
+        if not count.queue.startswith(RUNTIME):
+            for message in broker.peek(count.queue):
+                yield {"queue": count.queue, "message": message.text, "timestamp": str(message.id)}
+    for alias, target in broker.aliases().items():
+        yield {"alias": alias, "target": target}
+
+
+def loaded(broker: Broker, records: Iterable[Mapping[str, str]]) -> list[str]:
+    """Put what was dumped back; what could not be, in words. Messages keep their ids, those that are there stay."""
+    known = {message.id: count.queue for count in broker.queues() for message in broker.peek(count.queue)}
+    aliases = broker.aliases()
+    conflicts = []
+    for record in records:
+        if "alias" in record:
+            alias, target = record["alias"], record["target"]
+            if alias not in aliases:
+                broker.add_alias(alias, target)
+            elif aliases[alias] != target:
+                conflicts.append(f'alias "{alias}" stands for {aliases[alias]} here, for {target} in the dump')
+            continue
+        queue, message = record["queue"], Message(record["message"], int(record["timestamp"]))
+        if message.id not in known:
+            broker.put([(queue, message)])
+        elif known[message.id] != queue:
+            conflicts.append(f"message {message.id} is in {known[message.id]} here, in {queue} in the dump")
+    return conflicts
+
+
+class Given(NamedTuple):
+    """What a run is given that is one of many: the queues, open, and the messages of its tasks, taken already."""
+
+    reservations: Reservations
+    names: Mapping[str, str]
+    held: dict[str, Held]
+
+
+def names_of(broker: Broker, plan: Plan) -> dict[str, str]:
+    """The queues behind the names that the tasks of a plan use; UsageError for an alias that is none."""
+    aliases = broker.aliases()
+    tasks = [step.task for step in plan.steps.values()]
+    return {name: _behind(aliases, name) for task in tasks for name in (task.inbox, task.outbox) if name}
+
+
+def messages(plan: Plan, attempts: Attempts, given: Given | None) -> Messages:
+    """The messages of a run that has nothing given, or something; raises as `connect`."""
+    from spry.engine.messages import Messages
+
+    scratch, warn = attempts.situation.scratch, attempts.warn
+    if given is not None:
+        return Messages(given.reservations, given.names, scratch, warn, given.held)
+    broker = connect(next(iter(plan.steps.values())).task.folder)
+    return Messages(Reservations(broker), names_of(broker, plan), scratch, warn)
