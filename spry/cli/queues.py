@@ -9,13 +9,15 @@ import time
 from fnmatch import fnmatchcase
 
 from spry.api import queues as api
+from spry.cli import tasklog
+from spry.cli.history import folder_of
 from spry.errors import INVALID, HostError, UsageError
 from spry.store.queues import instant
 from spry.store.reservations import RESERVED, Reservations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from spry.cli.options import Request
     from spry.store.queues import Broker, Message
@@ -32,8 +34,10 @@ def queue(request: Request, screen: Screen) -> int:
         from spry.cli.work import work
 
         return work(request, screen)
-    from spry.cli.history import folder_of
-
+    named = {"move": rest[:2], "broadcast": []}.get(word, rest[:1])
+    if tasklog.NAME in named:
+        tasklog.check(word)
+        return _show(tasklog.messages(folder_of(request), _since(request)), request, screen)
     broker = api.connect(folder_of(request))
     try:
         if word == "alias":
@@ -87,8 +91,13 @@ def _take(reservations: Reservations, name: str, since: int | None, request: Req
 
 def peek(broker: Broker, rest: list[str], request: Request, screen: Screen) -> int:
     """Print messages that stay."""
+    return _show(broker.peek(api.queue_of(broker, rest[0]), _since(request)), request, screen)
+
+
+def _show(messages: Iterable[Message], request: Request, screen: Screen) -> int:
+    """Print one message, or all."""
     found = False
-    for message in broker.peek(api.queue_of(broker, rest[0]), _since(request)):
+    for message in messages:
         found = True
         if not _print(message, request, screen) or not request.all:
             break

@@ -11,6 +11,7 @@ from book import cell
 from jsonschema import validate
 
 ROOT = Path(__file__).resolve().parents[2]
+TASK_LOG = json.loads((ROOT / "docs" / "schemas" / "tasklog.json").read_text())
 MESSAGE = json.loads((ROOT / "docs" / "schemas" / "message.json").read_text())
 
 
@@ -312,3 +313,56 @@ def test_the_queues_are_those_of_the_nearest_project_also_from_below(queue, book
 
     assert book.has(".spry/queues/broker.db")
     assert queue("read", "q", cwd="deep/er").stdout == "one\n"
+
+
+# F34, F35: the log of tasks
+
+
+def test_f34_the_history_of_tasks_is_a_queue_to_look_at(book):
+    book(
+        cell("bash good", "true"),
+        cell("bash bad --dep good --retry 2", "exit 3"),
+        cell("bash after --dep bad", "true"),
+        cell("bash slow --timeout 0.1s", "sleep 60"),
+    )
+    assert book.run("queue", "peek", "spry.log.tasks").exit_code == 2
+    book.run("runbook", "-j", "1")
+    lines = book.run("queue", "peek", "spry.log.tasks", "--all").stdout.splitlines()
+    entries = [json.loads(line) for line in lines]
+    for entry in entries:
+        validate(entry, TASK_LOG)
+    run = book.run("runs", "--json").json[0]["run"]
+    story = {}
+    for entry in entries:
+        story.setdefault(entry["taskspec"]["name"], []).append((entry["event"], entry["status"], entry["return_code"]))
+
+    assert {entry["tid"].partition("/")[0] for entry in entries} == {run}
+    assert {entry["tid_short"].partition("/")[0] for entry in entries} == {run[-10:]}
+    begun = [("task_initialized", "created", None)]
+    worked = ("work_started", "running", None)
+    assert story == {
+        "good": [*begun, worked, ("work_completed", "completed", 0)],
+        "bad": [*begun, worked, ("task_retrying", "running", 3), worked, ("work_failed", "failed", 3)],
+        "after": [*begun, ("task_skipped", "skipped", None)],
+        "slow": [*begun, worked, ("work_timeout", "timeout", None)],
+    }
+
+
+def test_f35_since_leaves_out_older_entries_and_nothing_changes_the_log(book):
+    book(cell("bash good", "true"))
+    book.run("runbook")
+    first = book.run("queue", "peek", "spry.log.tasks", "--all", "--json").stdout.splitlines()
+    book.run("runbook")
+    last = json.loads(first[-1])["timestamp"]
+    later = book.run("queue", "peek", "spry.log.tasks", "--all", "--since", last).stdout.splitlines()
+
+    assert len(first) == len(later) == 3
+    assert json.loads(later[0])["event"] == "task_initialized"
+    for argv in (["read"], ["watch"], ["delete"], ["write", "x"], ["move", "x"]):
+        word, *rest = argv
+        refused = book.run(
+            "queue", word, *(rest if word == "move" else []), "spry.log.tasks", *(rest if word != "move" else [])
+        )
+        assert refused.exit_code == 2
+        assert "can only be looked at" in refused.stderr
+    assert book.run("queue", "write", "x", "spry.log.tasks").exit_code == 0
