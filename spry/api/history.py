@@ -161,10 +161,9 @@ def archive(folder: str) -> Archive | None:
 
 def sweep(run: str) -> None:
     """End whatever a dead run has left running."""
-    from spry import execute
+    from spry.execute.sweep import by_mark
 
-    if hasattr(execute, "sweep"):
-        execute.sweep(run)
+    by_mark(run)
 
 
 def _follow(connection: Connection, attempts: Attempts) -> None:

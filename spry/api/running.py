@@ -12,6 +12,7 @@ from spry.engine.attempts import Attempts, Situation
 from spry.engine.loop import Options, run
 from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
+from spry.execute.pair import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spry.core.result import RunResult
     from spry.engine.loop import Listener
     from spry.engine.secrets import Secrets
+    from spry.execute.pair import Line
 
 GRACE = 5.0
 
@@ -43,7 +45,8 @@ def run_plan(
     """Run a plan on this machine and wait for it; with an `origin` it is written down and can be resumed.
 
     `files` are the runbooks that the plan comes from; reports show them. `given` are messages that somebody has taken
-    for it.
+    for it. This is for the command line: the run is a pair of processes (`execute.pair`), of which one returns, and
+    nobody else may start processes here meanwhile.
 
     Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
     HostError (a missing program or folder) before anything has started.
@@ -58,6 +61,7 @@ def run_plan(
         attempts.warn = partial(_cleaned, attempts.secrets, warn)
     try:
         attempts.check()
+        line = _pair(attempts)  # before anything is opened that two must not share
         if plan.has_messages:
             from spry.api.queues import messages
 
@@ -68,7 +72,7 @@ def run_plan(
 
             remember(attempts, origin, warn, force=asked.force)
         options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan), done)
-        executor = LocalExecutor(options.jobs)
+        executor = LocalExecutor(options.jobs, line=line)
         try:
             go = partial(_recorded, plan, asked, executor, attempts, options, origin, warn)
             if not asked.reports:
@@ -100,8 +104,18 @@ def _recorded(
     """Run a plan, and write it down before anybody else is told."""
     with recorded(origin, asked, attempts, warn) as (first, usual):
         _expect(listeners, usual)
+        executor.entrust(attempts.situation.run, [history.lock for history in first])
         told = [*first, *listeners]
         return run(plan, attempts.situation.run, executor, attempts, told, options, durations=usual)
+
+
+def _pair(attempts: Attempts) -> Line | None:
+    """Become a pair of processes; HostError where that cannot be done."""
+    try:
+        return split(attempts.close)
+    except OSError as error:
+        message = f"cannot start the process that runs the tasks: {error.strerror}"
+        raise HostError(message, "end other processes, or raise the limit (ulimit -u)") from None
 
 
 def _granted(

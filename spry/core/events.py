@@ -109,7 +109,8 @@ class TaskFinished(NamedTuple):
 
     `reason` is None for a plain success. `exit_code` is None when there was no process or a signal ended it.
     `message` says in a few words what no other field can (the name of a missing key, an error of the host).
-    `optional` failures do not fail the run.
+    `optional` failures do not fail the run. `leaked` is how many processes its attempts left running when they had
+    ended by themselves: they were killed.
     """
 
     at: float
@@ -123,6 +124,7 @@ class TaskFinished(NamedTuple):
     duration: float
     message: str = ""
     optional: bool = False
+    leaked: int = 0
 
 
 class RunFinished(NamedTuple):

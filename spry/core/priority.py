@@ -24,12 +24,12 @@ class Node:
     finally tasks, which start whatever the outcome of that was, and `optional` those of them whose failure does not
     fail the run (the flag means nothing on an ordinary task). `asks` says that a question comes first. `delay` is
     the next pause before a retry. `verdict` is how it ended or, while it runs, how it will once it has been stopped;
-    `told` says that the executor was asked to stop it.
+    `told` says that the executor was asked to stop it. `leaked` is the number of processes its attempts left running.
     """
 
     __slots__ = (
-        "always", "asks", "attempt", "delay", "dependents", "name", "optional", "rank", "started", "state", "task",
-        "told", "verdict", "waits",
+        "always", "asks", "attempt", "delay", "dependents", "leaked", "name", "optional", "rank", "started", "state",
+        "task", "told", "verdict", "waits",
     )  # fmt: skip
 
     def __init__(self, task: Task, rank: int, *, ask: bool = True) -> None:
@@ -47,6 +47,7 @@ class Node:
         self.started = 0.0
         self.verdict: Verdict | None = None
         self.told = False
+        self.leaked = 0
 
 
 class Turns:

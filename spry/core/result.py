@@ -9,7 +9,7 @@ from spry.errors import FAILED, INTERNAL, INVALID, OK, TIMED_OUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spry.core.events import Event
     from spry.core.model import Task
@@ -21,7 +21,7 @@ class Ending(NamedTuple):
     """How an attempt ended: its exit code or the signal that ended it, neither if there was no process.
 
     It succeeded if the code is one the task accepts and no `reason` says otherwise; reason `up_to_date` is a success
-    of its own. `final` means that no other attempt could mend it.
+    of its own. `final` means that no other attempt could mend it. `leaked` is the number of processes it left running.
     """
 
     exit_code: int | None
@@ -29,6 +29,7 @@ class Ending(NamedTuple):
     reason: Reason | None = None
     message: str = ""
     final: bool = False
+    leaked: int = 0
 
 
 class Verdict(NamedTuple):
@@ -65,7 +66,7 @@ SUCCESS = Verdict(Outcome.SUCCEEDED)
 
 def judge(task: Task, ending: Ending) -> Verdict:
     """The verdict on an attempt that ended by itself."""
-    code, signal, reason, message, _ = ending
+    code, signal, reason, message, *_ = ending
     if reason is None:
         if code in task.exit_codes or (code == 0 and not task.needs_process):
             return Verdict(Outcome.SUCCEEDED, None, message) if message else SUCCESS
@@ -73,6 +74,16 @@ def judge(task: Task, ending: Ending) -> Verdict:
     if reason is Reason.UP_TO_DATE:
         return Verdict(Outcome.SUCCEEDED, reason, message)
     return Verdict(Outcome.CANCELLED if reason in CANCELLING else Outcome.FAILED, reason, message)
+
+
+def kept_running(names: Sequence[str]) -> str:
+    """What an attempt left running, by the names of the programs: `sleep (3), node and 2 more kept running`."""
+    tally: dict[str, int] = {}
+    for name in names:
+        tally[name] = tally.get(name, 0) + 1
+    shown = [name if count == 1 else f"{name} ({count})" for name, count in list(tally.items())[:3]]
+    more = len(names) - sum(list(tally.values())[:3])
+    return f"{', '.join(shown)}{f' and {more} more' if more else ''} kept running" if names else ""
 
 
 def consequence(name: str, verdict: Verdict) -> Verdict:

@@ -192,6 +192,10 @@ class Schedule:
             self._settle([node], now)
         return self._told()
 
+    def postpone(self, seconds: float) -> None:
+        """Everything stood still for so long, and the caller's clock was set back by that: it is later in the day."""
+        self._epoch += seconds
+
     def cancel(self, now: float) -> list[Event]:
         """The first interrupt: ordinary tasks are stopped or never start; finally tasks go on and still start."""
         if not self._killed:
@@ -232,6 +236,7 @@ class Schedule:
         self._running -= 1
         self._stops.pop(node.name, None)
         node.verdict, node.told = None, False
+        node.leaked += ending.leaked
         self._turns.left(node)
         if verdict.outcome is FAILED and not ending.final and self._may_retry(node):
             self._retry(node, verdict, ending, now)
@@ -271,7 +276,7 @@ class Schedule:
         self._facts.append(
             TaskFinished(
                 now + self._epoch, self._run, node.name, node.attempt, outcome, reason, ending.exit_code,
-                ending.signal, now - node.started if node.attempt else 0.0, message, node.optional,
+                ending.signal, now - node.started if node.attempt else 0.0, message, node.optional, node.leaked,
             )
         )  # fmt: skip
 

@@ -15,10 +15,10 @@ from spry.core.events import (
     TaskProgress,
     TaskStarted,
 )
-from spry.core.result import Ending, counts, exit_code, fold
+from spry.core.result import Ending, counts, exit_code, fold, kept_running
 from spry.core.schedule import Schedule
 from spry.errors import INTERNAL, HostError, SpryError
-from spry.execute.protocol import Attempt, Exited, Output, Progress, Signalled
+from spry.execute.protocol import Attempt, Exited, Output, Paused, Progress, Signalled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,12 +118,12 @@ class _Loop:
 
     def run(self) -> RunResult:
         """Turn until every task has its outcome."""
-        schedule, now = self.schedule, self.clock.now
+        schedule = self.schedule
         self.tell([RunStarted(self.at(), self.run_id, tuple(self.plan.steps), self.options.jobs)])
         if self.options.done:
-            self.tell(schedule.recall(self.options.done, now()))
+            self.tell(schedule.recall(self.options.done, self.clock.now()))
         while not schedule.done:
-            self.tell(schedule.tick(now()))
+            self.tell(schedule.tick(self.clock.now()))
             self.stop()
             self.begin()
             if schedule.done:
@@ -133,7 +133,7 @@ class _Loop:
             if self.attempts.secrets is not None:
                 self.publish(self.attempts.secrets.eased(self.at()))
             for listener in self.beats:
-                self.guarded(listener, lambda listener=listener: listener.beat(now()))  # type: ignore[misc] # bound now
+                self.guarded(listener, lambda listener=listener: listener.beat(self.clock.now()))  # type: ignore[misc] # bound now
         return self.finish()
 
     def at(self) -> float:
@@ -212,6 +212,8 @@ class _Loop:
             self.interrupt(notice.number)
         elif isinstance(notice, Progress):
             self.advance(notice)
+        elif isinstance(notice, Paused):
+            self.stand_still(notice.seconds)
         else:
             self.follow(self.schedule.withdraw(notice.task, self.clock.now()))
 
@@ -234,6 +236,12 @@ class _Loop:
         act = self.schedule.kill if again else self.schedule.cancel
         self.tell(act(self.clock.now()))
 
+    def stand_still(self, seconds: float) -> None:
+        """Time in which nothing ran counts neither as duration nor towards a timeout: our clock is set back."""
+        now, epoch = self.clock
+        self.clock = Clock(lambda: now() - seconds, epoch + seconds)
+        self.schedule.postpone(seconds)
+
     def answered(self, notice: Exited) -> None:
         """A question has its answer: a yes starts the task, unless it was cancelled meanwhile."""
         now = self.clock.now()
@@ -250,6 +258,9 @@ class _Loop:
                 self.start(event)
 
     def exited(self, notice: Exited) -> None:
+        if notice.beyond:
+            who = ", ".join(notice.beyond)
+            self.attempts.warn(f'what task "{notice.task}" left running cannot be killed: {who}')
         if notice.error:
             self.host_error = True
             self.conclude(notice.task, Ending(None, reason=Reason.HANDLER, message=notice.error, final=True))
@@ -258,14 +269,15 @@ class _Loop:
         elif notice.limit:
             self.conclude(notice.task, Ending(notice.code, notice.signal, Reason.LIMIT, notice.limit))
         else:
-            self.conclude(notice.task, Ending(notice.code, notice.signal))
+            message, leaked = kept_running(notice.leaked), len(notice.leaked)
+            self.conclude(notice.task, Ending(notice.code, notice.signal, message=message, leaked=leaked))
 
     def conclude(self, task: str, ending: Ending | None) -> None:
         """An attempt is over (None: it needed no process): keep what it leaves if it succeeded, tell what follows."""
         if ending is None or self.schedule.is_success(task, ending):
             fault = self.keep(task, ending)
             if fault:
-                ending = Ending(ending.exit_code if ending else None, reason=Reason.ARTIFACTS, message=fault)
+                ending = (ending or Ending(None))._replace(reason=Reason.ARTIFACTS, message=fault)
         self.numbers.pop(task, None)
         now = self.clock.now()
         if ending is None:

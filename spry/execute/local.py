@@ -1,7 +1,8 @@
 """Attempts as processes of this machine: one thread, one loop over pipes, ends of processes, signals and deadlines.
 
 How an attempt ends: its process ends; what is in its pipes is read, for at most half a second if somebody still holds
-them; whoever is left of its group is killed (after `stop`: once the grace is over); and when nobody is, it is told.
+them; whoever is left of its group is killed (after `stop`: once the grace is over), and whoever left the group too; and
+when nobody is, it is told.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import signal
 import time
 
 from spry.execute.process import NEVER, SHORT, Launcher, Running, explain
-from spry.execute.protocol import Exited, Output, Signalled
+from spry.execute.protocol import Exited, Output, Paused, Signalled
 from spry.execute.signals import Ear
+from spry.execute.strays import Strays, uptime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from spry.execute.calls import Calls
     from spry.execute.limits import Meter
+    from spry.execute.pair import Line
     from spry.execute.process import Status
     from spry.execute.protocol import Attempt, Notice
     from spry.execute.question import Question
@@ -33,24 +36,29 @@ DRAIN = 0.5
 PATIENCE = 5.0  # seconds for a slow terminal to show what an interactive task wrote last
 GONE = 1.0  # how long the killed may take to die before they are left to their fate
 TICK = 0.05  # how often the end of a process is looked for where nothing tells of it
+REAP = 2.0  # seconds between two looks for adopted children that ended
 TRIES, PAUSE = 20, 0.1  # starts that the machine refuses while nothing runs whose end could help
 
 
 class LocalExecutor:
     """Runs up to `jobs` attempts at a time as processes; with `pidfds` off, SIGCHLD tells of their ends.
 
-    In the main thread it takes over INT, TERM, HUP and QUIT until it is closed.
+    In the main thread it takes over INT, TERM, HUP and QUIT until it is closed. With a `line` to a guardian it hears
+    those from there as well, and Ctrl-Z. While it is in use nothing else here may start processes then: they would be
+    taken for strays.
     """
 
     __slots__ = (
-        "_blind", "_calls", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_meter", "_notices", "_poll",
-        "_questions", "_relays", "_running", "_serial", "_tries", "_unit", "_watched",
+        "_blind", "_calls", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_line", "_meter", "_notices", "_poll",
+        "_questions", "_relays", "_running", "_serial", "_strays", "_tries", "_unit", "_watched",
     )  # fmt: skip
 
-    def __init__(self, jobs: int, *, pidfds: bool = True) -> None:
+    def __init__(self, jobs: int, *, pidfds: bool = True, line: Line | None = None) -> None:
         self._jobs = jobs
+        self._line = line
         self._launcher = Launcher(pidfds=pidfds)
-        self._ear = Ear(children=not self._launcher.pidfds)
+        self._strays = Strays(adopts=line is not None and line.adopts)
+        self._ear = Ear(children=not self._launcher.pidfds, paired=line is not None)
         self._poll: select.epoll | select.poll = select.epoll() if hasattr(select, "epoll") else select.poll()
         self._unit = 1 if hasattr(select, "epoll") else 1000
         self._poll.register(self._ear.fd, select.POLLIN)
@@ -66,6 +74,10 @@ class LocalExecutor:
         self._meter: Meter | None = None
         self._relays: dict[str, Relay] = {}
         self._calls: Calls | None = None
+        if line is not None:
+            self._watch(line.fd, self._listen)
+        if line is not None and line.adopts:
+            self._after(REAP, self._reap)
 
     @property
     def interrupted(self) -> int | None:
@@ -75,6 +87,13 @@ class LocalExecutor:
     def mailbox(self) -> Callable[[Notice], None]:
         """A way for other threads to give `wait` something to tell."""
         return self._calling().post
+
+    def entrust(self, run: str, descriptors: Sequence[int]) -> None:
+        """Let the guardian, if there is one, know the id of the run, and hold these open files as long as it lives."""
+        if self._line is not None:
+            self._line.run(run)
+            for descriptor in descriptors:
+                self._line.keep(descriptor)
 
     def free(self) -> int:
         """How many more attempts may be started now."""
@@ -129,6 +148,8 @@ class LocalExecutor:
             while not running.process.gone() and time.monotonic() < deadline:
                 time.sleep(0.001)
             running.process.close()
+        self._strays.sweep(self._running.values())
+        self._strays.close()
         for relay in self._relays.values():
             relay.close()
         for question in self._questions.values():
@@ -139,10 +160,12 @@ class LocalExecutor:
             self._poll.close()
         self._launcher.close()
         self._ear.close()
+        if self._line is not None:
+            self._line.close()
 
     def _launch(self, attempt: Attempt) -> bool:
         """Start a process, or tell why not; False if the machine is short of something and may not be so later."""
-        relay = None
+        relay, began = None, uptime()
         try:
             relay = self._relay(attempt) if attempt.terminal else None
             process = self._launcher.launch(attempt, relay.name if relay else "")
@@ -153,7 +176,7 @@ class LocalExecutor:
                 return False
             self._notices.append(Exited(attempt.task, None, error=explain(error, attempt)))
             return True
-        running = self._running[attempt.task] = Running(attempt.task, process)
+        running = self._running[attempt.task] = Running(attempt, process, began)
         if relay is None:
             self._watch(process.pipes[1], lambda: self._read(running, 1))
             self._watch(process.pipes[2], lambda: self._read(running, 2))
@@ -174,6 +197,7 @@ class LocalExecutor:
             from spry.execute.calls import Calls  # noqa: PLC0415 - imports threading, only for programs in Python
 
             calls = self._calls = Calls(self._after)
+            self._strays.shared = True
             self._watch(calls.fd, lambda: self._notices.extend(calls.heard()))
         return self._calls
 
@@ -189,7 +213,11 @@ class LocalExecutor:
         """The way between a task and the user's terminal."""
         from spry.execute.terminal import Relay  # noqa: PLC0415 - only for an interactive task
 
-        return Relay(lambda data: self._notices.append(Output(attempt.task, 1, data)), veil=attempt.veil)
+        relay = Relay(lambda data: self._notices.append(Output(attempt.task, 1, data)), veil=attempt.veil)
+        self._strays.spared.add(relay.guard)
+        if self._line is not None:
+            self._line.spare(relay.guard)
+        return relay
 
     def _pump(self, relay: Relay) -> None:
         """Keys came, or output; what is not told so far is shown in the next turn."""
@@ -213,6 +241,7 @@ class LocalExecutor:
             return False
         relay.leave(self._poll, self._watched)
         self._relays.pop(running.task).close()
+        self._strays.spared.discard(relay.guard)
         return True
 
     def _try_again(self) -> None:
@@ -257,6 +286,41 @@ class LocalExecutor:
         self._forget(question.fd)
         self._notices.append(Exited(task, 0 if answer else 1))
 
+    def _listen(self) -> None:
+        """The guardian tells of signals; without it the run has to end."""
+        assert self._line is not None
+        told = self._line.heard()
+        if told is None:
+            del self._watched[self._line.fd]
+            self._poll.unregister(self._line.fd)
+            self._notices.append(Signalled(signal.SIGTERM))
+        else:
+            self._heed(told, told=True)
+
+    def _heed(self, numbers: Sequence[int], *, told: bool) -> None:
+        """Tell of signals that we got, or that the guardian was sent."""
+        for number in numbers:
+            if number == signal.SIGTSTP:
+                self._stand_still()
+            elif self._ear.heeds(number) and (self._line is None or self._line.is_new(number, told=told)):
+                self._notices.append(Signalled(number))
+
+    def _stand_still(self) -> None:
+        """Stop all attempts and ourselves, until the guardian is continued."""
+        from spry.execute.pause import stand_still  # noqa: PLC0415 - only for Ctrl-Z
+
+        for relay in self._relays.values():
+            relay.rest()
+        seconds = stand_still(self._strays.spared)
+        self._due = [(at + seconds, serial, act) for at, serial, act in self._due]
+        for running in self._running.values():
+            running.postpone(seconds)
+        self._notices.append(Paused(seconds))
+
+    def _reap(self) -> None:
+        self._strays.reap(self._running.values())
+        self._after(REAP, self._reap)
+
     def _watch(self, descriptor: int, act: Callable[[], None]) -> None:
         self._watched[descriptor] = act
         self._poll.register(descriptor, select.POLLIN)
@@ -274,7 +338,7 @@ class LocalExecutor:
         """Sleep until something happens or the time is up, and see to it: signals first, whatever else is waiting."""
         ready = [descriptor for descriptor, _ in self._poll.poll(self._pause(until))]
         if self._ear.fd in ready:
-            self._notices.extend(map(Signalled, self._ear.heard()))
+            self._heed(self._ear.heard(), told=False)
         for descriptor in ready:
             act = self._watched.get(descriptor)
             if act is not None:
@@ -352,12 +416,19 @@ class LocalExecutor:
         if running.status is None:
             self._kill(running)
             running.status = process.reap()
-        if process.gone() or now >= running.give_up:
-            if running.give_up == NEVER:
-                process.signal(signal.SIGKILL)  # a look around can miss who was born meanwhile
-            self._over(running, running.status)
+        if not process.gone(running.left) and now < running.give_up:
+            self._kill(running)
+            self._look_again(running)
             return
-        self._kill(running)
+        if running.give_up == NEVER:
+            process.signal(signal.SIGKILL)  # a look around can miss who was born meanwhile
+        others = [other for other in self._running.values() if other is not running]
+        if self._strays.remain(running, others):
+            self._look_again(running)
+        else:
+            self._over(running, running.status)
+
+    def _look_again(self, running: Running) -> None:
         running.pause = min(running.pause * 2, TICK)
         self._after(running.pause, lambda: self._settle(running))
 
@@ -378,6 +449,8 @@ class LocalExecutor:
         running.process.pipes.clear()
         del self._running[running.task]
         limit = self._meter.drop(running.task) if self._meter else ""
-        self._notices.append(Exited(running.task, status.code, status.signal, limit=limit))
+        leaked = () if limit or running.kill_at else tuple(running.left.values())
+        ended = Exited(running.task, status.code, status.signal, limit=limit, leaked=leaked)
+        self._notices.append(ended._replace(beyond=tuple(running.beyond)) if running.beyond else ended)
         if self._delayed:
             self._after(0.0, self._start_delayed)  # once the descriptors of this turn are dealt with

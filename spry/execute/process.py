@@ -78,13 +78,24 @@ class Process:
         code = os.waitstatus_to_exitcode(self._status)
         return Status(None, -code) if code < 0 else Status(code, None)
 
-    def gone(self) -> bool:
-        """Whether nobody alive is left of the group once its leader is reaped."""
+    def gone(self, left: dict[int, str] | None = None) -> bool:
+        """Whether nobody alive is left of the group once its leader is reaped; who had to be killed is put into `left`.
+
+        Orphans come to us where we adopt them, or are init.
+        """
         if not self.signal(0):
             return True
+        from spry.execute import census  # noqa: PLC0415 - few leave anybody behind
+
+        if left is not None and not left:
+            left.update((one.pid, one.name) for one in census.of_group(self.pid))
         try:
-            while os.waitpid(-self.pid, os.WNOHANG)[0]:  # orphans come to us where we are init or a subreaper
-                pass
+            while True:
+                pid, status = os.waitpid(-self.pid, os.WNOHANG)
+                if not pid:
+                    break
+                if left is not None and os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+                    left.pop(pid, None)  # it had ended by itself
         except ChildProcessError:
             pass
         return not self.signal(0) or not has_living(self.pid)
@@ -99,22 +110,38 @@ class Process:
 
 
 class Running:
-    """An attempt with a process.
+    """An attempt with a process, since `began` (seconds since the machine started).
 
     `kill_at` is when politeness ends (0: there is none), `drain_until` is known once the process has ended, `give_up`
-    once its group was killed; `pause` is the time to the next look whether somebody is left.
+    once its group was killed; `pause` is the time to the next look whether somebody is left, `looks` the number of
+    those that found strays, `stray_until` when these are given up. `left` is who was still there when it had ended, by
+    number, and `beyond` who could not be killed.
     """
 
-    __slots__ = ("drain_until", "give_up", "kill_at", "pause", "process", "status", "task")
+    __slots__ = (
+        "began", "beyond", "drain_until", "env", "give_up", "kill_at", "left", "looks", "pause", "process", "status",
+        "stray_until", "task",
+    )  # fmt: skip
 
-    def __init__(self, task: str, process: Process) -> None:
-        self.task = task
+    def __init__(self, attempt: Attempt, process: Process, began: float) -> None:
+        self.task = attempt.task
+        self.env = attempt.env
         self.process = process
+        self.began = began
         self.kill_at = 0.0
-        self.drain_until = NEVER
-        self.give_up = NEVER
+        self.drain_until = self.give_up = self.stray_until = NEVER
         self.pause = 0.001
+        self.looks = 0
+        self.left: dict[int, str] = {}
+        self.beyond: set[str] = set()
         self.status: Status | None = None
+
+    def postpone(self, seconds: float) -> None:
+        """Time stood still for so long."""
+        self.kill_at += seconds if self.kill_at else 0.0
+        self.drain_until += seconds
+        self.give_up += seconds
+        self.stray_until += seconds
 
 
 class Launcher:
@@ -126,9 +153,7 @@ class Launcher:
     __slots__ = ("_highest", "_null", "pidfds")
 
     def __init__(self, *, pidfds: bool = True) -> None:
-        while (null := os.open(os.devnull, os.O_RDWR)) < 3:  # 0, 1, 2 are taken, even if our caller closed them
-            pass
-        self._null = null
+        self._null = open_null()
         self._highest = _highest()
         self.pidfds = pidfds and has_pidfds()
         keep_descriptors()
@@ -236,6 +261,13 @@ class Launcher:
         os.close(self._null)
 
 
+def open_null() -> int:
+    """A descriptor of /dev/null above 2: from here on 0, 1 and 2 are taken, even if our caller closed them."""
+    while (null := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    return null
+
+
 def _highest() -> int:
     """The highest descriptor that tasks may take: some are left for logs, scripts and modules that load late."""
     limit = os.sysconf("SC_OPEN_MAX")
@@ -251,20 +283,9 @@ def _current() -> str:
 
 def has_living(group: int) -> bool:
     """Whether anybody of a process group is more than a zombie: an init may take its time to reap those."""
-    try:
-        processes = [name for name in os.listdir("/proc") if name.isdigit()]
-    except FileNotFoundError:
-        return True
-    return any(_lives_in(process, group) for process in processes)
+    from spry.execute import census  # noqa: PLC0415 - few leave anybody behind
 
-
-def _lives_in(process: str, group: int) -> bool:
-    try:
-        with open(f"/proc/{process}/stat", "rb", buffering=0) as stat:
-            state, _, its_group, _ = stat.read().rpartition(b") ")[2].split(b" ", 3)
-    except OSError:
-        return False
-    return int(its_group) == group and state not in (b"Z", b"X")
+    return not census.numbers() or any(one.state not in census.ENDED for one in census.of_group(group))
 
 
 def has_pidfds() -> bool:

@@ -60,7 +60,8 @@ class Exited(NamedTuple):
 
     Exactly one of `code` and `signal` is set, unless the process could not be started: then `error` says why.
     `limit` says which limit it was killed for, and with which measure (`memory 734 MB of 512 MB`). A call that did not
-    succeed has an `ending` that says how.
+    succeed has an `ending` that says how. `leaked` are the names of the programs that were still there when it had
+    ended by itself, and were killed; `beyond` describes those that nobody could kill.
     """
 
     task: str
@@ -69,6 +70,8 @@ class Exited(NamedTuple):
     error: str = ""
     limit: str = ""
     ending: Ending | None = None
+    leaked: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()
 
 
 class Progress(NamedTuple):
@@ -91,7 +94,13 @@ class Signalled(NamedTuple):
     number: int
 
 
-Notice = Output | Exited | Progress | Withdrawn | Signalled
+class Paused(NamedTuple):
+    """spry and all attempts stood still for so many `seconds` (Ctrl-Z), and go on now."""
+
+    seconds: float
+
+
+Notice = Output | Exited | Progress | Withdrawn | Signalled | Paused
 
 
 class Executor(Protocol):

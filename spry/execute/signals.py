@@ -21,13 +21,14 @@ class Ear:
 
     `fd` is readable when something was heard. What our caller told us to ignore (nohup, `&` in a script) we go on not
     heeding, through a handler: unlike "ignore", a handler is not passed on to processes, and an ignored SIGCHLD would
-    keep their exit codes from us. Only the main thread hears; elsewhere `fd` stays silent and `deaf` is True.
-    `first` is the first signal that was heard.
+    keep their exit codes from us. In a `paired` process Ctrl-Z is left to the guardian. Only the main thread hears;
+    elsewhere `fd` stays silent and `deaf` is True. `first` is the
+    first signal that was heard.
     """
 
     __slots__ = ("_before", "_end", "_heeded", "_mask", "_wakeup", "deaf", "fd", "first")
 
-    def __init__(self, *, children: bool) -> None:
+    def __init__(self, *, children: bool, paired: bool = False) -> None:
         self.fd, self._end = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._end, False)
@@ -41,10 +42,10 @@ class Ear:
         except ValueError:
             self.deaf = True
             return
+        self._listen(children, paired)
         self._mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        self._listen(children)
 
-    def _listen(self, children: bool) -> None:
+    def _listen(self, children: bool, paired: bool) -> None:
         ignored = {number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN}
         for number in HEARD:
             if number not in ignored:
@@ -54,13 +55,15 @@ class Ear:
             self._handle(number, _note)
         if children:
             self._handle(signal.SIGCHLD, _note)
+        if paired:
+            self._handle(signal.SIGTSTP, _note)
 
     def _handle(self, number: int, handler: Handler) -> None:
         before = signal.signal(number, handler)
         self._before.setdefault(number, before)
 
     def heard(self) -> list[int]:
-        """The signals heeded that came since the last look, in order."""
+        """The signals that came since the last look, in order."""
         try:
             numbers = os.read(self.fd, 65536)
         except BlockingIOError:
@@ -69,6 +72,10 @@ class Ear:
         if heeded and self.first is None:
             self.first = heeded[0]
         return heeded
+
+    def heeds(self, number: int) -> bool:
+        """Whether our caller lets us heed a signal."""
+        return number in self._heeded
 
     def close(self) -> None:
         """Give everything back as it was."""

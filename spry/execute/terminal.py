@@ -121,6 +121,15 @@ class Relay:
             self._shown += self._veil.flush()
         return not self._shown
 
+    @property
+    def guard(self) -> int:
+        """The process that gives the terminal back after our death."""
+        return self._guard.pid
+
+    def rest(self) -> None:
+        """Give the terminal back for as long as this process is stopped; SIGCONT takes it again."""
+        self._guard.restore()
+
     def close(self) -> None:
         """Give the terminal back as it was, the cursor at the start of a line."""
         for number, handler in self._before.items():
@@ -195,10 +204,10 @@ class Guard:
     """Makes a terminal raw, and as it was again on `close`, or when this process dies.
 
     For the latter a small process waits for the end of a pipe that only we hold. Whoever changed the terminal since
-    (the shell, after our death) has the last word.
+    (the shell, after our death) has the last word. `pid` is that process.
     """
 
-    __slots__ = ("_end", "_modes", "_pid", "_raw", "_terminal")
+    __slots__ = ("_end", "_modes", "_raw", "_terminal", "pid")
 
     def __init__(self, terminal: int) -> None:
         self._terminal = terminal
@@ -208,7 +217,7 @@ class Guard:
         try:
             self._start()
         except OSError:
-            self._restore()
+            self.restore()
             raise
 
     def _start(self) -> None:
@@ -216,8 +225,8 @@ class Guard:
         waits, self._end = os.pipe()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            self._pid = os.fork()
-            if self._pid == 0:
+            self.pid = os.fork()
+            if self.pid == 0:
                 self._watch(waits)
         except OSError:
             os.close(self._end)
@@ -233,10 +242,10 @@ class Guard:
 
     def close(self) -> None:
         """Give the terminal back."""
-        self._restore()
+        self.restore()
         os.close(self._end)
         with suppress(ChildProcessError):  # reaped by whoever reaps everything
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
 
     def _watch(self, waits: int) -> NoReturn:
         """All that the small process does."""
@@ -247,11 +256,12 @@ class Guard:
             os.closerange(kept[0] + 1, kept[1])
             os.closerange(kept[1] + 1, os.sysconf("SC_OPEN_MAX"))
             os.read(waits, 1)
-            self._restore()
+            self.restore()
         finally:
             os._exit(0)
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Make it what it was, unless somebody else has changed it."""
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})  # also from the background
         with suppress(termios.error):
             if termios.tcgetattr(self._terminal) == self._raw:

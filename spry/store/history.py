@@ -82,6 +82,11 @@ class History:
         self._unwritten = False
 
     @property
+    def lock(self) -> int:
+        """The descriptor that holds the lock."""
+        return self._lock
+
+    @property
     def incomplete(self) -> bool:
         """Whether something of this run cannot be looked up later."""
         return self._unwritten or self._ledger.lost
@@ -151,6 +156,7 @@ class Unrecorded:
 
     __slots__ = ()
     incomplete = True
+    lock = -1
 
     def __call__(self, event: Event) -> None:
         """Write nothing down."""

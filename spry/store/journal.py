@@ -63,7 +63,7 @@ def read(folder: str) -> Iterator[Row]:
     while at + FRAME.size <= len(data):
         size, checksum = FRAME.unpack_from(data, at)
         frame = data[at + FRAME.size : at + FRAME.size + size]
-        if len(frame) < size or crc32(frame) != checksum:
-            return
+        if not size or len(frame) < size or crc32(frame) != checksum:
+            return  # after a loss of power the end of a file can be all zeros
         yield marshal.loads(frame)  # noqa: S302 - its checksum has matched
         at += FRAME.size + size

@@ -40,9 +40,9 @@ def _values(event: Event) -> Row:
     match event:
         case TaskStarted():
             return (event.task, event.attempt, *UNSAID)
-        case TaskFinished(_, _, task, attempt, outcome, reason, code, signal, duration, message, optional):
-            why = reason.value if reason else None
-            return (task, attempt, outcome.value, why, code, signal, duration, int(optional), text(message))
+        case TaskFinished(_, _, task, attempt, outcome, reason, code, signal, duration, message, optional, leaked):
+            why, amount = reason.value if reason else None, 2 * leaked + optional
+            return (task, attempt, outcome.value, why, code, signal, duration, amount, text(message))
         case TaskRetrying(_, _, task, attempt, attempts, delay, reason, code, signal, message):
             return (task, attempt, None, reason.value, code, signal, delay, attempts, text(message))
         case TaskProgress(_, _, task, attempt, percent, words):
@@ -71,9 +71,11 @@ def event_of(run: str, row: Row) -> Event:
 
 
 def _finished(*row: Any) -> Event:
-    at, run, task, attempt, outcome, reason, code, signal, seconds, optional, words = row
+    at, run, task, attempt, outcome, reason, code, signal, seconds, amount, words = row
     why = Reason(reason) if reason else None
-    return TaskFinished(at, run, task, attempt, Outcome(outcome), why, code, signal, seconds, words, bool(optional))
+    leaked, optional = divmod(amount or 0, 2)
+    said = task, attempt, Outcome(outcome), why, code, signal, seconds, words, bool(optional), leaked
+    return TaskFinished(at, run, *said)
 
 
 def _retrying(*row: Any) -> Event:

@@ -45,6 +45,7 @@ class Account:
         self._total = 0
         self._begun = 0.0
         self._failed: list[str] = []
+        self._leaky = 0
         self._starts: dict[str, float] = {}
         self._times: list[tuple[TaskFinished, float]] = []
         self._tails: dict[str, bytearray] = {}
@@ -98,6 +99,7 @@ class Account:
 
     def finished(self, event: TaskFinished) -> None:
         """A task has its outcome; with a failure come its last lines, unless they have just been seen."""
+        self._leaky += event.leaked > 0
         self.screen.say(MARKS[event.outcome], " ", ("name", event.task), " ", *outcome(event, self.steps))
         tail = self._tails.pop(event.task, None)
         if event.outcome is Outcome.FAILED:
@@ -114,7 +116,7 @@ class Account:
             self._say_all(timings(self._times))
         if self._total < 2:
             return
-        self.screen.say(*summary(event))
+        self.screen.say(*summary(event, self._leaky))
         if self._failed and self._total > LAST_LINES:  # the failures may have scrolled away
             self.screen.say(("bad", "failed: "), ", ".join(self._failed[:LAST_LINES]), _more(len(self._failed)))
 
@@ -145,25 +147,26 @@ def outcome(event: TaskFinished, steps: Mapping[str, Step]) -> tuple[Span, ...]:
         return (f"skipped ({why})" if why else "skipped",)
     if event.outcome is Outcome.CANCELLED:
         why = event.message or (event.reason or "").replace("_", " ")
-        return (f"cancelled ({why})" if why else "cancelled",)
+        return (f"cancelled ({why})" if why else "cancelled", _leaky(event.leaked))
     after = f" after {took}" if event.reason is Reason.SIGNAL else ("dim", f" ({took})")
     optional = " (optional)" if event.optional else ""
     told = event.reason is Reason.LIMIT  # its message is part of the phrase
-    return (how_it_failed(event, steps), after, optional, "" if told else _message(event.message))
+    leaky, message = _leaky(event.leaked), "" if told else _message(event.message)
+    return (how_it_failed(event, steps), after, optional, leaky, message)
 
 
-def summary(event: RunFinished) -> tuple[Span, ...]:
-    """The figures of a run: `5 succeeded, 1 failed, 2 skipped in 3.4s`."""
+def summary(event: RunFinished, leaky: int = 0) -> tuple[Span, ...]:
+    """The figures of a run: `5 succeeded, 1 failed, 2 skipped in 3.4s`, and how many tasks left processes behind."""
     counts = [f"{event.counts[name]:,} {name}" for name in Outcome if event.counts.get(name)]
     style = "good" if event.ok else "bad"
-    return ((style, ", ".join(counts) or "nothing ran"), f" in {format_duration(event.duration)}")
+    return ((style, ", ".join(counts) or "nothing ran"), f" in {format_duration(event.duration)}", _leaky(leaky))
 
 
 def _succeeded(event: TaskFinished, took: str) -> tuple[Span, ...]:
     if event.reason is Reason.UP_TO_DATE:
         return ("up to date", _message(event.message))
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
-    return ("completed", ("dim", f" ({took}{again})"), _message(event.message))
+    return ("completed", ("dim", f" ({took}{again})"), _leaky(event.leaked), _message(event.message))
 
 
 def how_it_failed(event: TaskFinished | TaskRetrying, steps: Mapping[str, Step]) -> str:
@@ -181,6 +184,11 @@ def how_it_failed(event: TaskFinished | TaskRetrying, steps: Mapping[str, Step])
     if event.exit_code is not None:
         return f"failed with exit code {event.exit_code}"
     return "failed"
+
+
+def _leaky(count: int) -> Span:
+    """What is said of something that left processes behind, or of a run in which tasks did."""
+    return ("warning", f", {count:,} leaky") if count else ""
 
 
 def _message(message: str) -> str:

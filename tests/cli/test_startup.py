@@ -20,7 +20,7 @@ HEAVY = {
     "asyncio", "click", "concurrent.futures", "dataclasses", "datetime", "frontmatter", "hashlib", "inspect",
     "logging", "markdown_it", "networkx", "pathlib", "rich", "shutil", "subprocess", "tempfile", "threading", "yaml",
 }  # fmt: skip
-MOST = 55  # modules of ours, packages included, on the way of `task NAME`
+MOST = 57  # modules of ours, packages included, on the way of `task NAME`
 
 
 @pytest.fixture

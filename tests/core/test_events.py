@@ -27,6 +27,7 @@ def test_an_event_begins_with_its_name_and_keeps_its_fields():
         "event": "task_finished", "at": "1970-01-01T00:00:01.500Z", "run": "7", "task": "a", "attempt": 1,
         "outcome": "failed", "reason": "exit_code", "exit_code": 3, "signal": None, "duration": 0.25, "message": "",
         "optional": False,
+        "leaked": 0,
     }  # fmt: skip
 
 
