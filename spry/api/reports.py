@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -139,7 +140,7 @@ class Reporting:
         """Write all reports; whether each is there."""
         plan, secrets = self._plan, self._attempts.secrets
         if secrets is not None:
-            plan = plan._replace(steps={name: secrets.clean(step) for name, step in plan.steps.items()})  # type: ignore[misc] # a step as it was
+            plan = plan._replace(steps=secrets.clean(dict(plan.steps)), settings=secrets.clean(dict(plan.settings)))  # type: ignore[arg-type] # as they were
         story = self.chronicle.story(plan, exit_code, recorded=recorded)
         if story is not None and any(target.format == "html" for target in self._wanted):
             story = story._replace(pages={file.path: self._page(file) for file in self._files})
@@ -178,7 +179,16 @@ def _put(path: str, pieces: Iterator[bytes]) -> None:
     if path != STDOUT and not grows and (not os.path.exists(path) or _is_file(path)):
         write_whole(path, pieces)
         return
-    with open(
-        sys.stdout.fileno() if path == STDOUT else path, "ab" if grows else "wb", closefd=path != STDOUT
-    ) as stream:
+    with open(_opened(path, os.O_APPEND | os.O_CREAT if grows else 0), "wb") as stream:
         stream.writelines(pieces)
+
+
+def _opened(path: str, flags: int) -> int:
+    """A descriptor to write to; OSError for a pipe that nobody reads, which would have to be waited for."""
+    if path == STDOUT:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return os.dup(sys.stdout.fileno())
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | flags, 0o644)
+    os.set_blocking(descriptor, True)
+    return descriptor

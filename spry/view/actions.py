@@ -10,6 +10,7 @@ import os
 
 from spry.core.events import Outcome, TaskFinished
 from spry.view.outcomes import outcome
+from spry.view.screen import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Annotations:
         """Take the next event of the run."""
         if isinstance(event, TaskFinished) and event.outcome is Outcome.FAILED:
             task = self._plan.steps[event.task].task
-            words = "".join(span if isinstance(span, str) else span[1] for span in outcome(event, self._plan.steps))
+            words = plain(*outcome(event, self._plan.steps))
             place = {"file": self._file(task), "line": task.line, "col": task.column, "title": f"Task {event.task}"}
             self._runner.annotate("warning" if event.optional else "error", words, place)
 

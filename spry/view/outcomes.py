@@ -157,9 +157,13 @@ def outcome(event: TaskFinished, steps: Mapping[str, Step]) -> tuple[Span, ...]:
 
 def summary(event: RunFinished, leaky: int = 0) -> tuple[Span, ...]:
     """The figures of a run: `5 succeeded, 1 failed, 2 skipped in 3.4s`, and how many tasks left processes behind."""
-    counts = [f"{event.counts[name]:,} {name}" for name in Outcome if event.counts.get(name)]
     style = "good" if event.ok else "bad"
-    return ((style, ", ".join(counts) or "nothing ran"), f" in {format_duration(event.duration)}", _leaky(leaky))
+    return (style, figures(event.counts)), f" in {format_duration(event.duration)}", _leaky(leaky)
+
+
+def figures(counts: Mapping[str, int]) -> str:
+    """How many tasks had which outcome: `5 succeeded, 1 failed`."""
+    return ", ".join(f"{counts[name]:,} {name}" for name in Outcome if counts.get(name)) or "nothing ran"
 
 
 def _succeeded(event: TaskFinished, took: str) -> tuple[Span, ...]:

@@ -104,7 +104,7 @@ class Screen:
         """One line of our own on stderr, begun on a line of its own; a span is text or (style, text)."""
         self._make_way()
         if self.runner is not None:
-            self.runner.said("".join(span if isinstance(span, str) else span[1] for span in spans))
+            self.runner.said(plain(*spans))
         self.begin("stderr")
         self._outlets["stderr"].write(self._encode(*spans, "\n", colour=self.colours["stderr"]))
 
@@ -200,6 +200,11 @@ def coloured(environ: Mapping[str, str], *, terminal: bool, no_color: bool = Fal
 def paint(text: str, style: str, *, on: bool = True) -> str:
     """Text in one of our styles, if colours are on."""
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if on and text else text
+
+
+def plain(*spans: Span) -> str:
+    """Spans as text without styles."""
+    return "".join(span if isinstance(span, str) else span[1] for span in spans)
 
 
 def encoded(text: str, encoding: str) -> bytes:

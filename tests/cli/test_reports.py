@@ -4,10 +4,12 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
-from book import cell
+from book import ROOT, cell
 
 from spry.api.reports import targets
 from spry.errors import UsageError
@@ -156,6 +158,28 @@ def test_a_device_is_written_to_and_never_replaced(book):
     assert not os.path.isfile("/dev/null")
 
 
+def test_a_pipe_gets_the_report_if_somebody_reads_it_and_nobody_is_waited_for(book):
+    book(GOOD).fifo("pipe")
+
+    alone = book.run("task", "good", "--report", "tap=pipe")
+    assert alone.exit_code == 3
+    assert "the tap report could not be written to" in alone.stderr
+
+    reader = os.open(book.path("pipe"), os.O_RDONLY | os.O_NONBLOCK)
+    assert book.run("task", "good", "--report", "tap=pipe").exit_code == 0
+    assert os.read(reader, 100).startswith(b"TAP version 14\n1..1\nok 1 - good\n")
+    os.close(reader)
+
+
+def test_a_report_to_a_stdout_that_is_closed_is_told_in_one_line(book):
+    spry = f"{sys.executable} -m spry task good -q --report tap=- >&-"
+    env = {**book(GOOD).env, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", spry], cwd=book.folder, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 3
+    assert done.stderr == "spry: the tap report could not be written to stdout: Bad file descriptor\n"
+
+
 def test_a_link_keeps_pointing_where_it_did(book):
     book(GOOD).path("real").mkdir()
     book.path("link.json").symlink_to("real/r.json")
@@ -199,12 +223,17 @@ def test_no_report_holds_a_secret(book, form):
 
 
 def test_the_page_of_a_run_shows_the_runbook_with_what_became_of_its_cells(book):
-    book("---\ntitle: Ship it\nspry:\n  secrets: [TOKEN]\n---\n# How\n\nProse with hunter2-is-secret.\n\n", GOOD, BAD)
+    book(
+        "---\ntitle: Ship it hunter2-is-secret\nspry:\n  secrets: [TOKEN]\n---\n# How\n\n",
+        "Prose with hunter2-is-secret.\n\n",
+        GOOD,
+        BAD,
+    )
     done = book.run("runbook", "--report", "html=r.html", env={"TOKEN": "hunter2-is-secret"})
     page = book.read("r.html")
 
     assert done.exit_code == 1
-    assert "<h1>Ship it</h1>" in page
+    assert "<h1>Ship it ***</h1>" in page
     assert "Prose with ***." in page
     assert "secrets: [TOKEN]" not in page
     assert '<figcaption><code>bash bad</code><a class="badge failed"' in page

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from spry.core.events import Outcome, rfc3339
 from spry.core.text import format_duration, plural
 from spry.view.markup import text
-from spry.view.outcomes import how_it_failed
+from spry.view.outcomes import figures, how_it_failed
 from spry.view.reports.colours import painted
 from spry.view.reports.look import STYLE
 from spry.view.reports.timeline import timeline
@@ -67,7 +67,7 @@ def _head(story: Story) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="generator" content="spry">\n'
-        f"<title>{mark} {text(_title(story))}: {text(story.summary)}</title>\n"
+        f"<title>{mark} {text(_title(story))}: {text(figures(story.counts))}</title>\n"
         f'<link rel="icon" href="data:image/svg+xml,{quote(icon)}">\n'
         f"<style>{STYLE}</style>\n</head>\n<body>\n"
     )

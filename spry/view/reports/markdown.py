@@ -7,6 +7,7 @@ import re
 from spry.core.events import Outcome
 from spry.core.text import format_duration
 from spry.view.markup import UNFIT, attribute
+from spry.view.outcomes import figures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def report(story: Story) -> Iterator[str]:
     """The whole text, a task at a time; it stays below the megabyte that a job's summary may have."""
     tales = list(story.tales.values())
     files = ", ".join(f"`{_code(path)}`" for path in dict.fromkeys(tale.step.task.path for tale in tales))
-    yield f"## {'✓' if story.ok else '✗'} {story.summary} in {format_duration(story.duration)}\n\n"
+    yield f"## {'✓' if story.ok else '✗'} {figures(story.counts)} in {format_duration(story.duration)}\n\n"
     yield f"Run {story.run} of {files}, exit code {story.exit_code}.\n\n"
     yield "| | task | outcome | time |\n|---|---|---|---:|\n"
     tales.sort(key=_urgency)

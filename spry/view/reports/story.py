@@ -88,12 +88,6 @@ class Story(NamedTuple):
         """How many tasks had each outcome that occurred."""
         return counts(tale.finished for tale in self.tales.values() if tale.finished)
 
-    @property
-    def summary(self) -> str:
-        """The figures of the run: `5 succeeded, 1 failed`."""
-        known = self.counts
-        return ", ".join(f"{known[name]:,} {name}" for name in Outcome if known.get(name)) or "nothing ran"
-
     def cut(self, tale: Tale, attempt: Attempt) -> str:
         """What to say above an output that is not whole; nothing above one that is."""
         output = attempt.output
