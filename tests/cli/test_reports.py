@@ -88,14 +88,14 @@ def test_every_format_is_written_into_folders_that_are_made(book):
     assert json.loads(book.read("out/deep/json"))["exit_code"] == 1
 
 
-def test_a_report_is_written_when_the_run_is_interrupted(book):
-    book(cell("bash a", "echo under way; kill -INT $PPID; sleep 60"), cell("bash b --dep a", "true"))
+def test_a_report_is_written_when_the_run_is_told_to_stop(book):
+    book(cell("bash a", "echo under way; kill -TERM $PPID; sleep 60"), cell("bash b --dep a", "true"))
     done = book.run("task", "b", "--report", "json=r.json", "--report", "tap=r.tap")
 
-    assert done.exit_code == 130
+    assert done.exit_code == 143
     assert outcomes(book.read("r.json")) == {"a": "cancelled", "b": "cancelled"}
     assert "under way" in book.read("r.json")
-    assert book.read("r.tap").endswith("Bail out! The run was told to stop by signal 2\n")
+    assert book.read("r.tap").endswith("Bail out! The run was told to stop by signal 15\n")
 
 
 def test_a_report_is_written_when_the_time_of_the_run_is_over(book):
