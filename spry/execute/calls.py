@@ -55,8 +55,12 @@ class Calls:
         attempt = self.running.get(task)
         if attempt is None or attempt.call is None:
             return False
-        attempt.call.cancel()
-        self._after(max(grace, 0.0), lambda: self._give_up(attempt))
+        if grace <= 0:
+            self._give_up(attempt)  # before it can answer
+            attempt.call.cancel()
+        else:
+            attempt.call.cancel()
+            self._after(grace, lambda: self._give_up(attempt))
         return True
 
     def post(self, notice: Notice, attempt: Attempt | None = None) -> None:
