@@ -54,7 +54,7 @@ def every_outcome():
         succeeded("install", 0.2)._replace(at=1000.2),
         begun("lint", at=1000.2),
         said("lint", "\x1b[31mred\x1b[0m and \x1b[1;32mgreen\x1b[0m\n"),
-        succeeded("lint", 0.3)._replace(at=1000.5),
+        succeeded("lint", 0.3)._replace(at=1000.5, leaked=2),
         begun("flaky", at=1000.3),
         said("flaky", "not yet\n", "stderr"),
         retrying("flaky", 1, 3, 3, 1000.4),

@@ -48,6 +48,7 @@ def _task(tale: Tale) -> dict[str, object]:
         "signal": finished and finished.signal,
         "message": finished.message if finished else "",
         "duration": finished.duration if finished else 0.0,
+        "leaked": finished.leaked if finished else 0,
         "attempts": [_attempt(attempt) for attempt in tale.attempts],
     }
 

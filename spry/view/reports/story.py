@@ -9,6 +9,7 @@ from spry.core.result import counts
 from spry.errors import INTERNAL
 from spry.view.outcomes import LAST_LINES, MARKS, outcome
 from spry.view.reports.tails import Output, Shelf, Tail
+from spry.view.screen import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ class Chronicle:
         finished = self._finished.get(name)
         words = UNKNOWN
         if finished is not None:
-            words = "".join(span for span in outcome(finished, plan.steps) if isinstance(span, str))  # without times
+            spans = outcome(finished, plan.steps)
+            words = plain(*(span for span in spans if isinstance(span, str) or span[0] != "dim"))  # without times
         return Tale(name, plan.steps[name], self._attempts.get(name, ()), finished, words)
 
     def _conclude(self, task: str, ending: TaskRetrying | TaskFinished | None) -> None:
