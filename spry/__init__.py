@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from spry.api.sqlite import SQLiteStore
     from spry.api.stores import InMemoryStore, Store
     from spry.api.task import Task, TaskType
+    from spry.workspace.face import Workspace
+    from spry.workspace.results import RepositoryResult, WorkspaceTaskResult
 
 _HOMES = {
     "EventBus": "events",
     "InMemoryStore": "stores",
+    "RepositoryResult": "workspace.results",
     "RetryPolicy": "retry",
     "SQLiteStore": "sqlite",
     "Store": "stores",
@@ -38,6 +41,8 @@ _HOMES = {
     "TaskStatus": "outcomes",
     "TaskTimeoutError": "outcomes",
     "TaskType": "task",
+    "Workspace": "workspace.face",
+    "WorkspaceTaskResult": "workspace.results",
     "make_copilot_agent_handler": "copilot",
     "make_copilot_prompt_handler": "copilot",
 }
@@ -45,6 +50,7 @@ _HOMES = {
 __all__ = [
     "EventBus",
     "InMemoryStore",
+    "RepositoryResult",
     "RetryPolicy",
     "SQLiteStore",
     "Store",
@@ -60,6 +66,8 @@ __all__ = [
     "TaskStatus",
     "TaskTimeoutError",
     "TaskType",
+    "Workspace",
+    "WorkspaceTaskResult",
     "make_copilot_agent_handler",
     "make_copilot_prompt_handler",
 ]
@@ -69,7 +77,7 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'spry' has no attribute {name!r}")
-    module = f"spry.api.{home}"
+    module = f"spry.{home}" if "." in home else f"spry.api.{home}"
     __import__(module)
     found = globals()[name] = getattr(sys.modules[module], name)
     return found

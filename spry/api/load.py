@@ -32,8 +32,12 @@ def load(files: Sequence[File], *, remember: bool = True) -> Graph:
             cache.save(files, graph)
     if not graph.order:
         looked = ", ".join(file.path for file in files)
-        raise UsageError(f"no tasks found in {looked}", "a task is a fence with a name: ```bash build")
+        raise NoTasksError(f"no tasks found in {looked}", "a task is a fence with a name: ```bash build")
     return graph
+
+
+class NoTasksError(UsageError):
+    """A file that was meant as a runbook has no task."""
 
 
 class InvalidRunbookError(RunbookError):

@@ -125,6 +125,11 @@ def nearest() -> list[File]:
     raise UsageError(f"no runbook found: looked for {' and '.join(NAMES)} in {where}", "name one with -f FILE")
 
 
+def runbooks_in(folder: str) -> list[File]:
+    """The runbook of the project in a folder, as `nearest` looks for it there and nowhere above; perhaps none."""
+    return next((found for search in (_configured, _spryfile, _readme) if (found := search(folder))), [])
+
+
 def _configured(folder: str) -> list[File]:
     path = os.path.join(folder, "pyproject.toml")
     try:

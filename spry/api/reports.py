@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spry.api.places import File
     from spry.core.model import Plan
     from spry.core.result import RunResult
-    from spry.engine.attempts import Attempts
+    from spry.engine.work import Discreet
     from spry.view.reports.story import Story
 
 STDOUT = "-"
@@ -106,7 +106,7 @@ class Reporting:
     shall take an old report for its own. UsageError if one would take the place of a runbook.
     """
 
-    def __init__(self, plan: Plan, wanted: Sequence[Target], files: Sequence[File], attempts: Attempts) -> None:
+    def __init__(self, plan: Plan, wanted: Sequence[Target], files: Sequence[File], attempts: Discreet) -> None:
         self._plan, self._wanted, self._files, self._attempts = plan, wanted, files, attempts
         self._is_over = False
         runbooks = {os.path.realpath(os.path.join(file.folder, os.path.basename(file.path))) for file in files}

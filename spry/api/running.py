@@ -7,7 +7,7 @@ import time
 from functools import partial
 
 from spry.api.history import recall, recorded
-from spry.api.wishes import bind, needs, refuse, unanswerable
+from spry.api.wishes import alone, bind, needs, refuse, unanswerable
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.loop import Options, run
 from spry.errors import HostError, SpryError, UsageError
@@ -51,26 +51,12 @@ def run_plan(
     Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
     HostError (a missing program or folder) before anything has started.
     """
-    asked, params = _granted(plan, asked, has_terminal)
-    run_id = str(time.time_ns())
-    situation = Situation(
-        run_id, os.environb, os.getcwd(), scratch_folder(run_id), asked.env, params, asked.words, warn
-    )
-    attempts = Attempts(plan, situation)
-    if attempts.secrets is not None:
-        attempts.warn = partial(_cleaned, attempts.secrets, warn)
+    alone(plan)
+    asked, attempts = prepared(plan, asked, warn=warn, has_terminal=has_terminal)
     try:
         attempts.check()
-        line = _pair(attempts)  # before anything is opened that two must not share
-        if plan.has_messages:
-            from spry.api.queues import messages
-
-            attempts.messages = messages(plan, attempts, given)
-        done = recall(origin, attempts)
-        if plan.has_files:
-            from spry.api.freshness import remember
-
-            remember(attempts, origin, warn, force=asked.force)
+        line = pair(attempts.close)  # before anything is opened that two must not share
+        done = ready(attempts, asked, origin, given)
         options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan), done)
         executor = LocalExecutor(options.jobs, line=line)
         try:
@@ -84,8 +70,7 @@ def run_plan(
         finally:
             executor.close()
     except SpryError as error:
-        if attempts.secrets is not None:
-            error.message, error.hint = attempts.secrets.text(error.message), attempts.secrets.text(error.hint)
+        error.message, error.hint = attempts.shown(error.message), attempts.shown(error.hint)
         raise
     finally:
         attempts.close()
@@ -103,19 +88,55 @@ def _recorded(
 ) -> RunResult:
     """Run a plan, and write it down before anybody else is told."""
     with recorded(origin, asked, attempts, warn) as (first, usual):
-        _expect(listeners, usual)
+        expect(listeners, usual)
         executor.entrust(attempts.situation.run, [history.lock for history in first])
         told = [*first, *listeners]
         return run(plan, attempts.situation.run, executor, attempts, told, options, durations=usual)
 
 
-def _pair(attempts: Attempts) -> Line | None:
+def pair(clean: Callable[[], object]) -> Line | None:
     """Become a pair of processes; HostError where that cannot be done."""
     try:
-        return split(attempts.close)
+        return split(clean)
     except OSError as error:
         message = f"cannot start the process that runs the tasks: {error.strerror}"
         raise HostError(message, "end other processes, or raise the limit (ulimit -u)") from None
+
+
+def prepared(
+    plan: Plan, asked: Wishes, *, warn: Callable[[str], None], has_terminal: Callable[[], bool], within: str = ""
+) -> tuple[Wishes, Attempts]:
+    """A plan made ready for its attempts, and what is asked of it with its secrets; close the attempts in the end.
+
+    Small files of the run are in a folder of its own, made `within` the one that is given. Raises UsageError and
+    HostError as `run_plan` does.
+    """
+    asked, params = _granted(plan, asked, has_terminal)
+    run_id = str(time.time_ns())
+    situation = Situation(
+        run_id, os.environb, os.getcwd(), scratch_folder(run_id, within), asked.env, params, asked.words, warn
+    )
+    attempts = Attempts(plan, situation)
+    if attempts.secrets is not None:
+        attempts.warn = partial(_cleaned, attempts.secrets, warn)
+    return asked, attempts
+
+
+def ready(attempts: Attempts, asked: Wishes, origin: Origin | None, given: Given | None = None) -> dict[str, str]:
+    """Open what a run needs that was checked; the tasks that need not run, with the words why.
+
+    UsageError or HostError names what is missing.
+    """
+    if attempts.plan.has_messages:
+        from spry.api.queues import messages
+
+        attempts.messages = messages(attempts.plan, attempts, given)
+    done = recall(origin, attempts)
+    if attempts.plan.has_files:
+        from spry.api.freshness import remember
+
+        remember(attempts, origin, attempts.situation.warn, force=asked.force)
+    return done
 
 
 def _granted(
@@ -136,7 +157,7 @@ def _granted(
     return asked, bound.values
 
 
-def _expect(listeners: Sequence[Listener], usual: Mapping[str, float]) -> None:
+def expect(listeners: Sequence[Listener], usual: Mapping[str, float]) -> None:
     """Tell those who want to know how long tasks usually take."""
     for listener in listeners:
         if usual and hasattr(listener, "expect"):
@@ -147,10 +168,10 @@ def _cleaned(secrets: Secrets, warn: Callable[[str], None], text: str) -> None:
     warn(secrets.text(text))
 
 
-def scratch_folder(run_id: str) -> str:
-    """A private folder for one run; HostError where none can be made."""
+def scratch_folder(run_id: str, within: str = "") -> str:
+    """A private folder for one run, perhaps `within` another one; HostError where none can be made."""
     name = f"spry-{run_id}-{os.getpid()}"
-    for parent in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):  # noqa: S108 - in memory, ten times as fast
+    for parent in (within, os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):  # noqa: S108 - in memory, ten times as fast
         try:
             if parent:
                 os.mkdir(os.path.join(parent, name), 0o700)

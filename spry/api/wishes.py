@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from spry.core.model import HANDLED
+from spry.core.model import HANDLED, is_elsewhere
 from spry.errors import HostError, UsageError
 
 TYPE_CHECKING = False
@@ -173,6 +173,17 @@ def refuse(plan: Plan) -> None:
                 f'{place}: this version cannot run {task.language} cells (task "{task.name}")',
                 f"run it with --skip {task.name}",
             )
+
+
+def alone(plan: Plan) -> None:
+    """Stop a run of one repository whose tasks need those of another; UsageError says how that is run."""
+    for step in plan.steps.values():
+        task = step.task
+        elsewhere = [dep for dep in task.deps if dep not in step.deps and is_elsewhere(dep)]
+        if elsewhere:
+            place = f"{task.path}:{task.line}:{task.column}"
+            message = f'{place}: task "{task.name}" needs {elsewhere[0]}, which is in another repository'
+            raise UsageError(message, f"run it with: spry workspace run {task.name}")
 
 
 def needs(plan: Plan, has_terminal: Callable[[], bool]) -> None:

@@ -111,8 +111,19 @@ def _option(option: Option) -> Callable[[Any], Any]:
     return click.option(*spellings, option.field, metavar=metavar, multiple=option.many, type=kind, help=option.help)
 
 
-def _command(name: str, table: Sequence[Option], text: str, *, argument: str = "NAME", required: bool = False) -> None:
-    """Make a command from the option table; its arguments are names, and files where they end in .md."""
+def _command(
+    name: str,
+    table: Sequence[Option],
+    text: str,
+    *,
+    argument: str = "NAME",
+    required: bool = False,
+    within: click.Group = commands,
+) -> None:
+    """Make a command from the option table; its arguments are names, and files where they end in .md.
+
+    One within a group has two words in its name: that of the group and its own.
+    """
 
     def body(arguments: tuple[str, ...], **values: Any) -> Request:
         ctx = click.get_current_context()
@@ -129,7 +140,7 @@ def _command(name: str, table: Sequence[Option], text: str, *, argument: str = "
         command = _option(option)(command)
     kind = click.Path() if argument == "PATH" else TaskName()
     command = click.argument("arguments", nargs=-1, required=required, metavar=f"[{argument}]...", type=kind)(command)
-    commands.command(name, help=text)(command)
+    within.command(name.rpartition(" ")[2], help=text)(command)
 
 
 _command(
@@ -297,6 +308,69 @@ _command(
 )
 
 queue_words.add(commands, _option)
+
+
+@commands.group(
+    "workspace",
+    help="""One task over many repositories.
+
+    They are the folders next to the current one that have .git and pyproject.toml, or the members that
+    .spry/config.toml lists.
+    """,
+    context_settings=SETTINGS,
+)
+def _workspace() -> None:
+    pass
+
+
+_command(
+    "workspace run",
+    options.OVER_MANY,
+    """Run a task in every repository that has it: one after the other, or in parallel.
+
+    \b
+      spry workspace run test
+      spry workspace run lint --repos 'pkg-{a,b}' --fail-fast
+      spry workspace run build --parallel -j 8 -- --release
+    """,
+    argument="TASK",
+    required=True,
+    within=_workspace,
+)
+_command(
+    "workspace status",
+    (*options.LISTING[1:], options.REPOS),
+    """List the repositories of the workspace: runbook, tasks, and what the tasks run in.
+
+    \b
+      spry workspace status --json
+    """,
+    argument="",
+    within=_workspace,
+)
+_command(
+    "workspace dag",
+    (
+        *options.PLACES[1:],
+        options.REPOS,
+        Option(
+            "format",
+            "--format",
+            "",
+            "FORMAT",
+            choices=("ascii", "mermaid", "dot", "json", "svg"),
+            help="Kind of picture.",
+        ),
+    ),
+    """Draw the tasks of all repositories as one graph, or one task and what it needs.
+
+    \b
+      spry workspace dag
+      spry workspace dag release --format svg > graph.svg
+    """,
+    argument="TASK",
+    within=_workspace,
+)
 
 
 @commands.command(

@@ -45,6 +45,10 @@ def _command(request: Request, screen: Screen) -> int:
         from spry.cli import queues
 
         return queues.queue(request, screen)
+    if request.command.startswith("workspace "):
+        from spry.cli.workspace import workspace
+
+        return workspace(request, screen)
     from spry.cli import look
 
     return look.COMMANDS[request.command](request, screen)

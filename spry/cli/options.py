@@ -67,6 +67,8 @@ class Request(NamedTuple):
     pattern: str | None = None
     target: str | None = None
     drain: bool = False
+    repos: tuple[str, ...] = ()
+    parallel: bool = False
 
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
@@ -110,6 +112,13 @@ RESUMING = (
     FILE,
     *(option for option in RUNNING if option.field not in NOT_RESUMED),
     Option("from_start", "--from-start", help="Run everything again, also what succeeded."),
+)
+REPOS = Option("repos", "--repos", "", "GLOB", many=True, help="Only repositories with such a name: 'pkg-{a,b}'.")
+ONE_BY_ONE = {"files", "show_dag", "skip", "from_", "until"}
+OVER_MANY = (
+    REPOS,
+    Option("parallel", "--parallel", help="All repositories at once, up to --jobs tasks in all."),
+    *(option for option in RUNNING if option.field not in ONE_BY_ONE),
 )
 STATES = ("running", "finished", "completed", "failed", "timeout", "cancelled", "lost")
 STATE = Option("state", "--status", choices=STATES, metavar="STATE", help="Only runs in this state.")

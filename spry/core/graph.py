@@ -12,7 +12,7 @@ from itertools import pairwise
 from spry.core.cycles import report_cycles
 from spry.core.edges import Edges
 from spry.core.marks import dep_mark, keys_used, name_mark, use_mark
-from spry.core.model import Graph
+from spry.core.model import Graph, is_elsewhere
 from spry.core.text import closest, did_you_mean
 from spry.errors import Problem
 
@@ -113,7 +113,7 @@ def _add_written(draft: Draft, owned: frozenset[str]) -> None:
         for index, dep in enumerate(task.deps):
             if dep in draft.tasks:
                 draft.edges.add(dep, task.name)
-            elif dep not in owned and dep not in task.deps[:index]:
+            elif dep not in owned and dep not in task.deps[:index] and not is_elsewhere(dep):
                 _report_unknown(draft, task, dep)
 
 

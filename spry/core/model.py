@@ -17,6 +17,12 @@ ENV = frozenset({"env", "envrc"})
 HANDLED = frozenset({"prompt", "agent"})
 
 
+def is_elsewhere(dep: str) -> bool:
+    """Whether a dependency that no task has for its name is one in another repository: `repository//task`."""
+    repository, between, task = dep.partition("//")
+    return bool(repository and between and task)
+
+
 class Parameter(NamedTuple):
     """A typed value that a task asks for, seen by it as `$NAME` (`-` becomes `_`)."""
 

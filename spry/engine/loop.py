@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spry.core.events import Event
     from spry.core.model import Plan
     from spry.core.result import RunResult
-    from spry.engine.attempts import Attempts
+    from spry.engine.work import Work
     from spry.execute.protocol import Executor, Notice
 
     Listener = Callable[[Event], None]
@@ -39,6 +39,7 @@ STREAMS = {1: "stdout", 2: "stderr"}
 class Options(NamedTuple):
     """How a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL.
 
+    `graces` are those of tasks that have another one.
     `done` are tasks that need not run, with the words why: what they left is with the attempts already.
     """
 
@@ -48,6 +49,7 @@ class Options(NamedTuple):
     yes: bool = False
     grace: float = 5.0
     done: Mapping[str, str] = {}
+    graces: Mapping[str, float] = {}
 
 
 DEFAULTS = Options()
@@ -64,7 +66,7 @@ def run(
     plan: Plan,
     run_id: str,
     executor: Executor,
-    attempts: Attempts,
+    attempts: Work,
     listeners: Sequence[Listener] = (),
     options: Options = DEFAULTS,
     *,
@@ -92,7 +94,7 @@ class _Loop:
         plan: Plan,
         run_id: str,
         executor: Executor,
-        attempts: Attempts,
+        attempts: Work,
         listeners: Sequence[Listener],
         options: Options,
         clock: Clock,
@@ -153,7 +155,8 @@ class _Loop:
 
     def stop(self) -> None:
         for stop in self.schedule.stops():
-            self.executor.stop(stop.task, grace=0.0 if stop.kill else self.options.grace)
+            grace = self.options.graces.get(stop.task, self.options.grace)
+            self.executor.stop(stop.task, grace=0.0 if stop.kill else grace)
 
     def begin(self) -> None:
         """Start whatever is ready while there is room; what needs no process is over at once."""

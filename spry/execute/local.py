@@ -49,12 +49,12 @@ class LocalExecutor:
     """
 
     __slots__ = (
-        "_blind", "_calls", "_delayed", "_due", "_ear", "_jobs", "_launcher", "_line", "_meter", "_notices", "_poll",
-        "_questions", "_relays", "_running", "_serial", "_strays", "_tries", "_unit", "_watched",
+        "_blind", "_calls", "_delayed", "_due", "_ear", "_launcher", "_line", "_meter", "_notices", "_poll",
+        "_questions", "_relays", "_running", "_serial", "_strays", "_tries", "_unit", "_watched", "jobs",
     )  # fmt: skip
 
     def __init__(self, jobs: int, *, pidfds: bool = True, line: Line | None = None) -> None:
-        self._jobs = jobs
+        self.jobs = jobs  # may change between two runs
         self._line = line
         self._launcher = Launcher(pidfds=pidfds)
         self._strays = Strays(adopts=line is not None and line.adopts)
@@ -98,7 +98,7 @@ class LocalExecutor:
     def free(self) -> int:
         """How many more attempts may be started now."""
         called = len(self._calls.running) if self._calls else 0
-        return self._jobs - len(self._running) - len(self._delayed) - len(self._questions) - called
+        return self.jobs - len(self._running) - len(self._delayed) - len(self._questions) - called
 
     def start(self, attempt: Attempt) -> None:
         """Begin an attempt; whatever goes wrong with it is told by `wait` as `Exited`."""

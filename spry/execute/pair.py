@@ -65,7 +65,7 @@ class Line:
         return max(counts) > before
 
     def run(self, run: str) -> None:
-        """The run has this id from here on."""
+        """There is a run with this id."""
         self._tell(RUN, int(run))
 
     def spare(self, pid: int) -> None:
@@ -153,10 +153,10 @@ def _guard(runner: int, line: socket, watched: set[signal.Signals], clean: Calla
         from spry.execute import sweep  # noqa: PLC0415 - while the runner is busy; later there may be no way to load it
 
         code = os.waitstatus_to_exitcode(_wait(runner, line, watched))
-        run, spared = _told(line)
+        runs, spared = _told(line)
         left = sweep.children(spared)
         if code < 0:
-            left = left or (sweep.by_mark(str(run)) if run else [])
+            left = left or [one for run in runs for one in sweep.by_mark(str(run))]
             clean()
         if left:
             sys.stderr.write(f"spry: cannot be killed: {', '.join(left)}\n")
@@ -199,8 +199,8 @@ def _stand_still() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
 
 
-def _told(line: socket) -> tuple[int, set[int]]:
-    """What the runner said: the run, and whom to spare. Files that it sent stay open."""
+def _told(line: socket) -> tuple[set[int], set[int]]:
+    """What the runner said: its runs, and whom to spare. Files that it sent stay open."""
     from _socket import CMSG_SPACE  # noqa: PLC0415 - is loaded
 
     line.setblocking(False)
@@ -211,8 +211,8 @@ def _told(line: socket) -> tuple[int, set[int]]:
     except OSError:
         pass
     words = list(WORD.iter_unpack(said[: len(said) - len(said) % WORD.size]))
-    run = next((number for letter, number in reversed(words) if letter == RUN), 0)
-    return run, {number for letter, number in words if letter == SPARE}
+    runs = {number for letter, number in words if letter == RUN}
+    return runs, {number for letter, number in words if letter == SPARE}
 
 
 def _die_of(number: int) -> None:

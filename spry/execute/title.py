@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 START, END = 45, 46  # of the arguments in memory: fields of /proc/self/stat behind the name of the program
 
 
+def show(title: str) -> None:
+    """Be called so in the process list, if `setproctitle` is installed; where it is not, nothing happens."""
+    try:
+        from setproctitle import setproctitle  # noqa: PLC0415 - only for those who have a title
+    except ImportError:
+        return
+    setproctitle(title)
+
+
 def hide(assignments: Collection[str]) -> None:
     """Overwrite the values of these `NAME=VALUE` in our own command line, where others could read them on Linux.
 

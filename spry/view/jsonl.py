@@ -8,18 +8,21 @@ from spry.view.screen import STREAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spry.core.events import Event
     from spry.view.screen import Screen
 
 
 class JsonLines:
-    """Writes every event as one JSON object a line, in the order in which they happened."""
+    """Writes every event as one JSON object a line, in the order in which they happened, `more` in each of them."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, more: Mapping[str, object] | None = None) -> None:
         import json  # noqa: PLC0415 - only for --json
 
         self._dumps = json.JSONEncoder(separators=(",", ":")).encode
         self._screen = screen
+        self._more = more or {}
         self._halves: dict[tuple[str, str], TaskOutput] = {}
 
     def tell(self, event: Event) -> None:
@@ -56,12 +59,12 @@ class JsonLines:
                 self._write(half)
 
     def _write(self, event: Event) -> None:
-        self._screen.show(self._dumps(record(event)) + "\n")
+        self._screen.show(self._dumps({**record(event), **self._more}) + "\n")
 
 
-def json_lines(screen: Screen) -> Written:
+def json_lines(screen: Screen, more: Mapping[str, object] | None = None) -> Written:
     """What `--json` shows of a run: its events on the screen's stdout, and nothing else."""
-    return Written(JsonLines(screen), screen)
+    return Written(JsonLines(screen, more), screen)
 
 
 def _unfinished(data: bytes) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from spry.core.events import Event
     from spry.core.model import Step
-    from spry.view.plain import Group
+    from spry.view.plain import Teller
     from spry.view.screen import Screen, Size
 
 Row = list[tuple[str, str]]  # (style, text)
@@ -62,7 +62,7 @@ class Running:
 class Live:
     """Outcomes as they come, told by `group`, above a board of the running tasks and one line of totals."""
 
-    def __init__(self, group: Group, screen: Screen, steps: Mapping[str, Step]) -> None:
+    def __init__(self, group: Teller, screen: Screen, steps: Mapping[str, Step]) -> None:
         self._group = group
         self._screen = screen
         self._steps = steps

@@ -27,7 +27,8 @@ MARKS: Mapping[Outcome, Span] = {
 class Account:
     """Tells a run line by line: what ended and how, and the summary. Every way of showing output has one.
 
-    `steps` and `kinds` are those of the plan; what they do not hold is told without them.
+    `steps` and `kinds` are those of the plan; what they do not hold is told without them. A `brief` one leaves it to
+    others to tell of a plain success.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Account:
         kinds: Mapping[tuple[str, str], str],
         *,
         verbose: bool = False,
+        brief: bool = False,
     ) -> None:
         self.screen = screen
         self.steps = steps
         self._kinds = kinds
         self._verbose = verbose
+        self._brief = brief
         self._total = 0
         self._begun = 0.0
         self._failed: list[str] = []
@@ -100,7 +103,9 @@ class Account:
     def finished(self, event: TaskFinished) -> None:
         """A task has its outcome; with a failure come its last lines, unless they have just been seen."""
         self._leaky += event.leaked > 0
-        self.screen.say(MARKS[event.outcome], " ", ("name", event.task), " ", *outcome(event, self.steps))
+        plain = event.outcome is Outcome.SUCCEEDED and event.reason is None
+        if not (self._brief and plain and event.attempt == 1 and not event.leaked):
+            self.screen.say(MARKS[event.outcome], " ", ("name", event.task), " ", *outcome(event, self.steps))
         tail = self._tails.pop(event.task, None)
         if event.outcome is Outcome.FAILED:
             self._failed.append(event.task)

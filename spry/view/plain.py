@@ -161,13 +161,23 @@ class Group:
         self._screen.write(stream, self._screen.clean(task, stream, data))
 
 
-def output(mode: str, screen: Screen, plan: Plan | None = None, *, verbose: bool = False) -> Output:
-    """The way to show a run that `--output MODE` names; `auto` is live on a terminal and group elsewhere."""
+def is_live(screen: Screen) -> bool:
+    """Whether somebody looks at a terminal on which a board can be drawn."""
+    return all(screen.terminals.values()) and not screen.dumb
+
+
+def output(
+    mode: str, screen: Screen, plan: Plan | None = None, *, verbose: bool = False, brief: bool = False
+) -> Output:
+    """The way to show a run that `--output MODE` names; `auto` is live on a terminal and group elsewhere.
+
+    A `brief` one leaves it to others to tell of a plain success.
+    """
     steps, kinds = (plan.steps, plan.kinds) if plan else ({}, {})
     kept = [path for path, settings in plan.settings.items() if settings.stream is False] if plan else []
-    account = Account(screen, steps, kinds, verbose=verbose)
+    account = Account(screen, steps, kinds, verbose=verbose, brief=brief)
     if mode == "auto":
-        mode = "live" if all(screen.terminals.values()) and not screen.dumb else "group"
+        mode = "live" if is_live(screen) else "group"
     if mode == "group":
         return Written(Group(account, kept=kept), screen)
     if mode == "live":

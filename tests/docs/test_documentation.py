@@ -158,6 +158,7 @@ def test_every_command_has_its_section():
         ("spry runbook", options.NARROWING),
         ("spry ls", options.LISTING),
         ("spry show", options.PLACES),
+        ("spry workspace run", options.OVER_MANY),
     ],
 )
 def test_the_options_of_a_section_are_those_of_the_table(heading, table):
