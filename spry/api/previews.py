@@ -94,9 +94,8 @@ def _preview(attempts: Attempts, step: Step, params: Mapping[str, str]) -> Previ
         for name, value in sorted(variables.items())
         if caller.get(name) != value
     )
-    return _bare(step, params)._replace(
-        argv=argv, cwd=attempts.folder(task), env=changed, notes=tuple(_notes(attempts, step))
-    )
+    cwd = "" if task.isolated else attempts.folder(task)
+    return _bare(step, params)._replace(argv=argv, cwd=cwd, env=changed, notes=tuple(_notes(attempts, step)))
 
 
 def _bare(step: Step, params: Mapping[str, str]) -> Preview:
@@ -105,10 +104,25 @@ def _bare(step: Step, params: Mapping[str, str]) -> Preview:
     return Preview(task, step.layer, step.deps, params=tuple(params.items()), missing=missing)
 
 
+def _restored(plan: Plan, step: Step) -> list[str]:
+    """Whose files a task restores."""
+    if step.task.restore is None:
+        return []
+    from spry.core.artifacts import savers
+    from spry.core.text import listing
+
+    deps = {name: one.deps for name, one in plan.steps.items()}
+    above = savers(step.task.name, deps, {name: one.task for name, one in plan.steps.items()})
+    return [f"restores what {listing(above)} saved" if above else "has nothing to restore"]
+
+
 def _notes(attempts: Attempts, step: Step) -> list[str]:
     """What is worth knowing and stands nowhere else."""
     told = attempts.environments.isolation(step).told
     notes = [told] if told and step.task.needs_process else []
+    if step.task.isolated:
+        notes.append("runs in a fresh folder, which is removed once it is over")
+        notes += _restored(attempts.plan, step)
     if step.task.is_env:
         notes.append("is never executed: its variables are lent to the tasks that depend on it")
     elif not step.task.needs_process:

@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 
 
 class Resumption(NamedTuple):
-    """A run made ready to go on: `changed` are tasks that had succeeded and are not what they were."""
+    """A run made ready to go on: `changed` are tasks that had succeeded and are not what they were.
+
+    `lost` are those whose files are not what was saved, with the reason.
+    """
 
     plan: Plan
     asked: Wishes
     origin: Origin
     changed: tuple[str, ...]
     files: Sequence[File]
+    lost: Mapping[str, str] = {}
 
 
 class Kept(NamedTuple):
@@ -68,9 +72,19 @@ def resumption(archive: Archive, run: RunRecord, given: Wishes, *, from_start: b
     if from_start:
         return Resumption(plan, asked, origin, (), files)
     records = {record.task: record for record in archive.tasks(run.run)}
-    found = kept(plan, records, _definitions(plan, asked))
+    lost = _lost(archive, run.run, plan, records)
+    found = kept(plan, {name: one for name, one in records.items() if name not in lost}, _definitions(plan, asked))
     recalled = {name: records[name] for name in plan.steps if name in found.done}
-    return Resumption(plan, asked, origin._replace(recalled=recalled), found.changed, files)
+    return Resumption(plan, asked, origin._replace(recalled=recalled), found.changed, files, lost)
+
+
+def _lost(archive: Archive, run: str, plan: Plan, records: Mapping[str, TaskRecord]) -> Mapping[str, str]:
+    """Tasks whose files are not what they saved."""
+    if not any(step.task.saves for step in plan.steps.values()):
+        return {}
+    from spry.api.artifacts import lost
+
+    return lost(archive, run, plan, records)
 
 
 def kept(plan: Plan, records: Mapping[str, TaskRecord], definitions: Mapping[str, str]) -> Kept:
@@ -98,7 +112,7 @@ def kept(plan: Plan, records: Mapping[str, TaskRecord], definitions: Mapping[str
 
 def _files_are_there(task: Task, plan: Plan) -> bool:
     settings = plan.settings.get(task.path) or Settings()
-    folder = os.path.join(task.folder, settings.cwd or "", task.cwd or "")
+    folder = task.folder if task.isolated else os.path.join(task.folder, settings.cwd or "", task.cwd or "")
     return all(os.path.exists(os.path.join(folder, name)) for name in task.capture_files)
 
 
@@ -152,4 +166,5 @@ def summary(found: Resumption, run: RunRecord) -> Sequence[str]:
     """What a resumed run is about to do, line by line."""
     done, total = len(found.origin.recalled), len(found.plan.steps)
     lines = [f"resuming run {run.run}: {done} of {total} tasks need not run again"]
+    lines += [f"{name} runs again with what depends on it: {why}" for name, why in found.lost.items()]
     return [*lines, *(f"{name} has changed since, and runs again with what depends on it" for name in found.changed)]

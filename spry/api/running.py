@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spry.engine.loop import Listener
     from spry.engine.secrets import Secrets
     from spry.execute.pair import Line
+    from spry.execute.protocol import Executor
 
 GRACE = 5.0
 
@@ -91,7 +92,14 @@ def _recorded(
         expect(listeners, usual)
         executor.entrust(attempts.situation.run, [history.lock for history in first])
         told = [*first, *listeners]
-        return run(plan, attempts.situation.run, executor, attempts, told, options, durations=usual)
+        doer: Executor = executor
+        if plan.has_artifacts:
+            from spry.api.artifacts import equip
+            from spry.engine.chores import Chores
+
+            artifacts = equip(attempts, origin, recorded=bool(first))
+            doer = Chores(executor, lambda name: (artifacts, name))
+        return run(plan, attempts.situation.run, doer, attempts, told, options, durations=usual)
 
 
 def pair(clean: Callable[[], object]) -> Line | None:

@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from spry.core.model import Parameter, Plan, Task
     from spry.errors import SpryError
 
-# Flags that are read and checked, and whose effect this version does not have: a task with one is refused, because
-# running it without would silently do something else.
-WITHOUT_EFFECT = {
-    "save": "saves",
-    "restore": "restore",
-    "isolated": "isolated",
-}
-
 
 class Wishes(NamedTuple):
     """What the command line asks of a run: seconds, numbers and mappings instead of text."""
@@ -160,14 +152,10 @@ def _wrong(plan: Plan, task: Task, parameter: Parameter, value: str) -> str:
 
 
 def refuse(plan: Plan) -> None:
-    """Stop a run that would not do what its runbook says; UsageError names task, flag and place."""
+    """Stop a run that would not do what its runbook says; UsageError names task and place."""
     for step in plan.steps.values():
         task = step.task
         place = f"{task.path}:{task.line}:{task.column}"
-        for name, field in WITHOUT_EFFECT.items():
-            if getattr(task, field):
-                hint = f"run it with --skip {task.name}, or remove --{name}"
-                raise UsageError(f'{place}: this version cannot run --{name} (task "{task.name}")', hint)
         if task.language in HANDLED:
             raise UsageError(
                 f'{place}: this version cannot run {task.language} cells (task "{task.name}")',
@@ -189,6 +177,11 @@ def alone(plan: Plan) -> None:
 def needs(plan: Plan, has_terminal: Callable[[], bool]) -> None:
     """Stop a run whose tasks need what is not there: UsageError without a terminal, HostError without psutil."""
     steps = [step for step in plan.steps.values() if step.task.needs_process]
+    if any(step.task.saves for step in plan.steps.values()):
+        from spry.artifacts.walk import check
+        from spry.core.artifacts import savings_of
+
+        check([one for step in plan.steps.values() for one in savings_of(step.task)])
     interactive = [step.task.name for step in steps if step.task.interactive]
     limited = [step.task.name for step in steps if step.task.limits]
     if interactive and not has_terminal():

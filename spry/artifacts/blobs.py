@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.EMFILE, errno.ENFILE})
 
@@ -127,8 +128,24 @@ class Blobs:
     @contextmanager
     def adding(self) -> Iterator[None]:
         """As long as it lasts, nothing is swept: from the first look at a blob until it is referred to."""
-        with locked(self.folder, alone=False):
+        lock = self.lock()
+        try:
             yield
+        finally:
+            os.close(lock)
+
+    def lock(self, *, alone: bool = False) -> int:
+        """Hold the lock of the store, shared with all who add or alone, until the descriptor is closed."""
+        import fcntl  # noqa: PLC0415 - only runs with artifacts
+
+        os.makedirs(self.folder, 0o700, exist_ok=True)
+        lock = os.open(os.path.join(self.folder, "lock"), LOCK, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        except BaseException:
+            os.close(lock)
+            raise
+        return lock
 
     def sweep(self, keep: Collection[str]) -> tuple[int, int]:
         """Drop every blob that is not to be kept, and what dead processes left half written; files and bytes freed.
@@ -172,20 +189,6 @@ class Blobs:
             os.makedirs(path, 0o700, exist_ok=True)
             self._made.add(name)
         return path
-
-
-@contextmanager
-def locked(folder: str, *, alone: bool) -> Iterator[None]:
-    """Hold the lock of the store, which dies with its process; OSError where it cannot be made."""
-    import fcntl  # noqa: PLC0415 - only runs with artifacts
-
-    os.makedirs(folder, 0o700, exist_ok=True)
-    lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(lock)
 
 
 def unwritable(error: OSError) -> SpryError:

@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from typing import NamedTuple
 
-from spry.artifacts.blobs import Blobs, DamagedError, locked
+from spry.artifacts.blobs import Blobs, DamagedError
 from spry.artifacts.copying import written
 from spry.artifacts.files import write_whole
 from spry.artifacts.snapshots import load
@@ -57,7 +57,7 @@ def held(folder: str, owner: str) -> dict[str, Hold]:
     found: dict[str, Hold] = {}
     for line in lines:
         words = line.decode("utf-8", "surrogateescape").split(" ", 2)
-        if len(words) == 3 and len(words[0]) == 64 and words[1].isdigit():
+        if len(words) == 3 and len(words[0]) == 64 and words[1].replace(".", "").isdigit():
             found[words[2]] = Hold(words[2], words[0], float(words[1]))
     return found
 
@@ -84,7 +84,8 @@ def sweep(folder: str, is_needed: Callable[[str, Hold], bool]) -> Swept:
     if not os.path.isdir(folder):
         return Swept()
     blobs = Blobs(folder)
-    with locked(folder, alone=True):
+    lock = blobs.lock(alone=True)
+    try:
         keep: set[str] = set()
         for owner in owners(folder):
             found = held(folder, owner)
@@ -96,6 +97,8 @@ def sweep(folder: str, is_needed: Callable[[str, Hold], bool]) -> Swept:
             for one in needed:
                 keep |= _blobs(one.record, blobs)
         return Swept(*blobs.sweep(keep))
+    finally:
+        os.close(lock)
 
 
 def _blobs(record: str, blobs: Blobs) -> frozenset[str]:
@@ -106,7 +109,7 @@ def _blobs(record: str, blobs: Blobs) -> frozenset[str]:
 
 
 def _line(one: Hold) -> bytes:
-    return f"{one.record} {one.until:.0f} {one.name}\n".encode("utf-8", "surrogateescape")
+    return f"{one.record} {one.until:.3f} {one.name}\n".encode("utf-8", "surrogateescape")
 
 
 def _path(folder: str, owner: str) -> str:

@@ -15,9 +15,13 @@ from typing import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
+
+    Row = tuple[Any, ...]  # the fields of a Known; thousands of them are made and few are looked at
 
 MAGIC = b"spry memory 1\n"
 TICK = 2_000_000_000  # nanoseconds: the coarsest clock of a file system
+CTIME, READ_AT = 4, 5  # fields of a Known
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -34,18 +38,18 @@ class Known(NamedTuple):
     blob: str
     offset: int
 
-    @staticmethod
-    def of(status: os.stat_result, read_at: int, digest: str, blob: str, offset: int) -> Known:
-        """What is known of a file that has this status, and had it when it was read, `read_at` nanoseconds."""
-        return Known(*_identity(status), read_at, digest, blob, offset)
+
+def known(status: os.stat_result, read_at: int, digest: str, blob: str, offset: int) -> Row:
+    """What is known of a file that has this status, and had it when it was read, at `read_at` nanoseconds."""
+    return (*_identity(status), read_at, digest, blob, offset)
 
 
-def trusted(known: Known | None, status: os.stat_result) -> Known | None:
+def trusted(row: Row | None, status: os.stat_result) -> Known | None:
     """What is known of a file, if that is still true."""
-    return known if known is not None and known[:5] == _identity(status) else None
+    return Known._make(row) if row is not None and row[:5] == _identity(status) else None
 
 
-def recall(path: str) -> dict[str, Known]:
+def recall(path: str) -> dict[str, Row]:
     """What is remembered in a file; nothing if there is none, or it is not as it was written."""
     try:
         with open(os.open(path, READ), "rb") as stream:
@@ -55,12 +59,13 @@ def recall(path: str) -> dict[str, Known]:
     checksum, payload = data[len(MAGIC) : len(MAGIC) + 4], data[len(MAGIC) + 4 :]
     if not data.startswith(MAGIC) or checksum != crc32(payload).to_bytes(4, "little"):
         return {}
-    return {name: Known._make(row) for name, row in marshal.loads(payload).items()}  # noqa: S302 - its checksum matched
+    found: dict[str, Row] = marshal.loads(payload)  # noqa: S302 - its checksum matched
+    return found
 
 
-def remember(path: str, known: Mapping[str, Known]) -> None:
+def remember(path: str, found: Mapping[str, Row]) -> None:
     """Keep what is known; where that is impossible, files are read again. Never raises."""
-    rows = {name: tuple(one) for name, one in known.items() if one.read_at - one.ctime_ns > TICK}
+    rows = {name: row for name, row in found.items() if row[READ_AT] - row[CTIME] > TICK}
     payload = marshal.dumps(rows)
     temporary = f"{path}.{os.getpid()}.part"
     with suppress(OSError):

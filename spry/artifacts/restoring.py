@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from spry.artifacts.blobs import Blobs
 
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PERMISSIONS = 0o777
+UNSOUND = frozenset({b"", b".", b".."})
 SPARE = 16 * 1024 * 1024  # bytes of a disk that are left free
 
 
@@ -40,6 +42,8 @@ def merged(saved: Sequence[Owned]) -> dict[bytes, tuple[Entry, str]]:
 
     A folder that several saved has every permission that one of them gave it, and the latest time.
     """
+    for one in saved:
+        _check_paths(one)
     places = (Place(one.owner, entry.path, entry.kind == FOLDER) for one in saved for entry in one.snapshot.entries)
     clash = next(clashes(places), None)
     if clash is not None:
@@ -51,6 +55,13 @@ def merged(saved: Sequence[Owned]) -> dict[bytes, tuple[Entry, str]]:
             tree[entry.path] = (entry if other is None else _shared(entry, other[0])), owner
     check_links(entry for entry, _ in tree.values())
     return tree
+
+
+def _check_paths(saved: Owned) -> None:
+    """Raise SpryError for a path that no save of ours has written down."""
+    for path, *_ in saved.snapshot.entries:
+        if b"\0" in path or any(name in UNSOUND for name in path.split(b"/")):
+            raise SpryError(f"'{shown(path)}', saved by '{saved.owner}', is no path in a folder", "save it anew")
 
 
 def _shared(one: Entry, other: Entry) -> Entry:
@@ -68,12 +79,11 @@ def restore(blobs: Blobs, saved: Sequence[Owned], destination: str, within: str 
     part = os.path.join(parent, f".{name[:100]}.{os.getpid()}.part")
     try:
         os.makedirs(parent, exist_ok=True)
-        os.mkdir(part, 0o700)
+        os.mkdir(part)
         try:
             inside = os.path.join(part, within)
             os.makedirs(inside, exist_ok=True)
             fill(blobs, tree, inside)
-            os.chmod(part, 0o755 & ~umask())
             os.rename(part, destination)
         except BaseException:
             remove(part)
@@ -164,19 +174,22 @@ class _Filler:
             self.make(parent, name, entry.path)
             self.folders.append((entry.path, entry))
             return
-        with self.named(parent, name) as own:
-            if entry.kind == LINK:
-                os.symlink(entry.target, own, dir_fd=parent)
-                os.utime(own, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
-            else:
-                self.file(parent, own, entry, owner)
+        if self.replace:
+            with self.named(parent, name) as own:
+                self.write(parent, own, entry, owner)
+        else:
+            self.write(parent, name, entry, owner)
+
+    def write(self, parent: int, name: bytes, entry: Entry, owner: str) -> None:
+        if entry.kind == LINK:
+            os.symlink(entry.target, name, dir_fd=parent)
+            os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
+        else:
+            self.file(parent, name, entry, owner)
 
     @contextmanager
     def named(self, parent: int, name: bytes) -> Iterator[bytes]:
-        """The name to write under: another one first, where something may be in the way."""
-        if not self.replace:
-            yield name
-            return
+        """Another name to write under, as something may be in the way; it gives way once all is written."""
         part = b".%b.%d.part" % (name[:100], os.getpid())
         try:
             yield part
@@ -217,7 +230,7 @@ class _Filler:
                 self.small(target, entry, owner)
             else:
                 self.large(target, entry, owner)
-            os.fchmod(target, entry.mode)
+            os.fchmod(target, entry.mode & PERMISSIONS)
             os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
             os.close(target)
@@ -259,7 +272,7 @@ class _Filler:
         for path, entry in reversed(self.folders):
             folder = self.within(path)
             os.utime(folder, ns=(entry.mtime_ns, entry.mtime_ns))
-            os.fchmod(folder, entry.mode)
+            os.fchmod(folder, entry.mode & PERMISSIONS)
 
     def close(self) -> None:
         """Let go of everything."""
@@ -280,10 +293,3 @@ def remove(path: str) -> None:
                 if not os.path.islink(inner := os.path.join(folder, name)):
                     os.chmod(inner, 0o700)
         shutil.rmtree(path)
-
-
-def umask() -> int:
-    """The permissions that new files do not get."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

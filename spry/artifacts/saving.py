@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from spry.artifacts.blobs import Blobs
-    from spry.artifacts.memory import Known
+    from spry.artifacts.memory import Row
     from spry.artifacts.snapshots import Snapshot
     from spry.artifacts.walk import Found
     from spry.core.saving import Saving
@@ -65,7 +65,7 @@ def save(
     except OSError as error:
         raise unwritable(error) from None
     try:
-        saver = _Saver(blobs, memory.recall(memo) if memo else {}, avoid)
+        saver = _Saver(blobs, memory.recall(memo) if memo else {}, avoid, remembers=bool(memo))
         for saving in savings:
             if not saving.is_negated:
                 saver.take(root, saving, savings)
@@ -74,27 +74,34 @@ def save(
         raise unwritable(error) from None
     finally:
         os.close(root)
-    found = snapshot(saver.entries.values())
+    found = snapshot(entry for entry in saver.entries.values() if entry is not None)
+    if any(saving.dest is not None for saving in savings):
+        _check_names(found)
+    check_links(found.entries)
+    if memo and saver.known != saver.earlier:
+        memory.remember(memo, saver.known)
+    return found
+
+
+def _check_names(found: Snapshot) -> None:
+    """Raise SpryError where names that were given make a file of what is a folder as well."""
     clash = next(clashes(Place("", entry.path, entry.kind == FOLDER) for entry in found.entries), None)
     if clash is not None:
         raise SpryError(f"'{shown(clash.path)}' would be saved as a file and as a folder", "rename one with GLOB:DEST")
-    check_links(found.entries)
-    if memo:
-        memory.remember(memo, saver.known)
-    return found
 
 
 class _Saver:
     """One save under way."""
 
-    def __init__(self, blobs: Blobs, earlier: dict[str, Known], avoid: Collection[tuple[int, int]]) -> None:
-        self.blobs, self.earlier, self.avoid = blobs, earlier, avoid
-        self.entries: dict[str, Entry] = {}
+    def __init__(
+        self, blobs: Blobs, earlier: dict[str, Row], avoid: Collection[tuple[int, int]], *, remembers: bool
+    ) -> None:
+        self.blobs, self.earlier, self.avoid, self.remembers = blobs, earlier, avoid, remembers
+        self.entries: dict[str, Entry | None] = {}  # None takes its turn: `pack` says what it is
         self.sources: dict[str, str] = {}
-        self.known: dict[str, Known] = {}
+        self.known: dict[str, Row] = {}
         self.waiting: list[tuple[Small, str]] = []
         self.waits = self.total = 0
-        self.places: dict[str, tuple[str, int]] = {}  # of small files by digest: those that are in the store already
         self.present: dict[str, bool] = {}
 
     def take(self, root: int, saving: Saving, savings: Sequence[Saving]) -> None:
@@ -129,23 +136,34 @@ class _Saver:
             self.put(name, FOLDER, status)
         elif kind == stat.S_IFLNK:
             target = os.readlink(os.fsencode(found.name), dir_fd=found.parent)
-            self.put(name, LINK, status, target=target)
+            self.put(name, LINK, status, target)
         else:
             what = SPECIAL.get(kind, "no file")
             raise SpryError(f"'{_shown(found.path)}' is {what}: it cannot be saved", f"add --save '!{found.path}'")
 
-    def put(self, name: str, kind: str, status: os.stat_result, **fields: object) -> None:
-        """Note a path whose content is in the store, or which has none."""
+    def put(self, name: str, kind: str, status: os.stat_result, target: bytes = b"") -> None:
+        """Note a folder or a link."""
         mode = status.st_mode & 0o777
-        self.entries[name] = Entry(os.fsencode(name), kind, mode, status.st_mtime_ns, **fields)  # type: ignore[arg-type] # fields of an Entry
+        self.entries[name] = Entry(os.fsencode(name), kind, mode, status.st_mtime_ns, target=target)
+
+    def put_file(self, name: str, status: os.stat_result, digest: str, blob: str, offset: int) -> None:
+        """Note a file whose content is in the store."""
+        mode, size = status.st_mode & 0o777, status.st_size
+        path = name.encode("utf-8", "surrogateescape")
+        self.entries[name] = Entry(path, FILE, mode, status.st_mtime_ns, size, digest, blob, offset)
+
+    def learn(self, path: str, status: os.stat_result, read_at: int, digest: str, blob: str, offset: int) -> None:
+        """Remember a file for the next time."""
+        if self.remembers:
+            self.known[path] = memory.known(status, read_at, digest, blob, offset)
 
     def file(self, found: Found, name: str, status: os.stat_result | None = None) -> None:
         """One file: from memory if it was not touched since, else read, until it stays the same for so long."""
         if status is not None:
             known = memory.trusted(self.earlier.get(found.path), status)
             if known is not None and self.has(known.blob, known.offset + status.st_size):
-                self.known[found.path] = known
-                self.put(name, FILE, status, size=known.size, digest=known.digest, blob=known.blob, offset=known.offset)
+                self.known[found.path] = self.earlier[found.path]
+                self.put_file(name, status, known.digest, known.blob, known.offset)
                 return
         try:
             descriptor = os.open(found.name, READ, dir_fd=found.parent)
@@ -174,8 +192,8 @@ class _Saver:
             else:
                 digest = self.blobs.add(descriptor, before.st_size)
                 if _same(before, os.fstat(descriptor)):
-                    self.known[path] = memory.Known.of(before, read_at, digest, digest, 0)
-                    self.put(name, FILE, before, size=before.st_size, digest=digest, blob=digest)
+                    self.learn(path, before, read_at, digest, digest, 0)
+                    self.put_file(name, before, digest, digest, 0)
                     return
         raise SpryError(f"'{_shown(path)}' changed while it was saved", "let the task end only when it is written")
 
@@ -184,7 +202,7 @@ class _Saver:
         from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL: only runs that save pay for it
 
         self.waiting.append((Small(path, status, sha256(data).hexdigest(), data, read_at), name))
-        self.entries[name] = Entry(b"", FILE, 0, 0)  # takes its turn; `pack` says what it is
+        self.entries[name] = None
         self.waits += len(data)
         if self.waits >= PACK:
             self.pack()
@@ -201,9 +219,9 @@ class _Saver:
                 at += len(one.data)
         blob = self.blobs.add_bytes(b"".join(data)) if self.waiting else ""
         for one, name in self.waiting:
-            offset, size = pieces[one.digest], len(one.data)
-            self.known[one.path] = memory.Known.of(one.stat, one.read_at, one.digest, blob, offset)
-            self.put(name, FILE, one.stat, size=size, digest=one.digest, blob=blob, offset=offset)
+            offset = pieces[one.digest]
+            self.learn(one.path, one.stat, one.read_at, one.digest, blob, offset)
+            self.put_file(name, one.stat, one.digest, blob, offset)
         self.waiting.clear()
         self.waits = 0
 

@@ -89,10 +89,10 @@ def load(record: str, blobs: Blobs) -> Snapshot:
 
 
 def _entry(line: bytes, target: bytes) -> Entry:
-    words, path = line.split(b" ", 7)[:7], line.split(b" ", 7)[7]
-    kind, mode, mtime, size, digest, blob, offset = (word.decode("ascii") for word in words)
-    where = digest if blob == "=" else blob
-    return Entry(path, kind, int(mode, 8), int(mtime), int(size), digest, where, int(offset), target)
+    kind, mode, mtime, size, digest, blob, offset, path = line.split(b" ", 7)
+    where = digest if blob == b"=" else blob
+    numbers = int(mode, 8), int(mtime), int(size)
+    return Entry(path, kind.decode(), *numbers, digest.decode(), where.decode(), int(offset), target)
 
 
 def shown(path: bytes) -> str:

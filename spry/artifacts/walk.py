@@ -93,9 +93,9 @@ class _Walk:
         prefix = f"{path}/" if path else ""
         for entry in entries:
             name = prefix + entry.name
-            if self._is_barred(name):
-                continue
             is_folder = entry.is_dir(follow_symlinks=False)
+            if self._is_barred(name) or (is_folder and self._is_avoided(entry)):
+                continue
             taken = inherited or self._takes(name, is_folder=is_folder)
             if taken:
                 self.count += 1
@@ -107,16 +107,18 @@ class _Walk:
         if depth >= DEPTH:
             raise SpryError(f"more than {DEPTH} folders within each other: {shown(os.fsencode(path))[:80]}…")
         with _opened(name, parent) as folder:
-            if self.avoid:
-                stat = os.fstat(folder)
-                if (stat.st_dev, stat.st_ino) in self.avoid:
-                    return
             yield from self._folder(folder, path, depth + 1, inherited=inherited)
 
     def _takes(self, path: str, *, is_folder: bool) -> bool:
         if self.matches is None or (self.saving.is_tree and not is_folder):
             return False
         return self.matches(path)
+
+    def _is_avoided(self, entry: os.DirEntry[str]) -> bool:
+        if not self.avoid:
+            return False
+        status = entry.stat(follow_symlinks=False)
+        return (status.st_dev, status.st_ino) in self.avoid
 
     def _is_barred_at_all(self, path: str) -> bool:
         """Whether a folder, or one that it lies in, is taken out."""

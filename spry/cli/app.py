@@ -296,6 +296,20 @@ _command(
     argument="ID",
 )
 _command(
+    "artifacts",
+    options.LISTING,
+    """List, show or copy the files that the tasks of a run saved: of the latest run that has any, or of the one you
+    name.
+
+    \b
+      spry artifacts ls
+      spry artifacts show 48213/build
+      spry artifacts export 48213/build dist
+    """,
+    argument="ls|show|export",
+    required=True,
+)
+_command(
     "system",
     (*options.LISTING, options.KEEP),
     """Look after what is remembered: `tidy` forgets old runs, except those that can still be resumed.

@@ -49,6 +49,10 @@ def _command(request: Request, screen: Screen) -> int:
         from spry.cli.workspace import workspace
 
         return workspace(request, screen)
+    if request.command == "artifacts":
+        from spry.cli.artifacts import artifacts
+
+        return artifacts(request, screen)
     from spry.cli import look
 
     return look.COMMANDS[request.command](request, screen)

@@ -31,7 +31,7 @@ NOTHING = "nothing has been run here"
 def runs(request: Request, screen: Screen) -> int:
     """`spry runs`: all that is remembered."""
     no_names(request)
-    archive = _archive(request)
+    archive = archive_of(request)
     state = request.state or ""
     found = archive.runs(state if state in DATABASE else "") if archive else []
     found = [run for run in found if state in ("", run.state, view.state_of(run))]
@@ -45,14 +45,14 @@ def runs(request: Request, screen: Screen) -> int:
 
 def status(request: Request, screen: Screen) -> int:
     """`spry status [ID]`: how the whole stands, or one run."""
-    archive = _archive(request)
+    archive = archive_of(request)
     if not request.names:
         running = sum(len(_under_way(archive, run.run)) for run in archive.runs("running")) if archive else 0
         known = len(archive.runs()) if archive else 0
         told = view.system_as_json if request.json else view.system
         screen.show(told(running, known, _up_to_date(request)))
         return _closed(archive)
-    archive = _needed(archive)
+    archive = needed(archive)
     run = archive.run(_one(request))
     before = ""
     while True:
@@ -88,8 +88,8 @@ def _up_to_date(request: Request) -> tuple[int, int] | None:
 
 def logs(request: Request, screen: Screen) -> int:
     """`spry logs ID[/TASK]`: what was written, in the order in which it was."""
-    archive = _needed(_archive(request))
-    run, task = _target(archive, _one(request))
+    archive = needed(archive_of(request))
+    run, task = target(archive, _one(request))
     reader = archive.log(run.run)
     names = archive.names(run.run)
     for piece in _pieces(archive, reader, run, follow=request.follow):
@@ -107,11 +107,11 @@ def result(request: Request, screen: Screen) -> int:
     from spry.cli import results
 
     if request.all:
-        return results.collect(request, screen, _archive(request))
+        return results.collect(request, screen, archive_of(request))
     if request.peek:
         raise UsageError("--peek is for --all", "spry result --all --peek")
-    archive = _needed(_archive(request))
-    run, task = _target(archive, _one(request))
+    archive = needed(archive_of(request))
+    run, task = target(archive, _one(request))
     if request.stream:
         return results.stream(request, screen, archive, run, task, _pieces)
     run = _ended(archive, run, request)
@@ -127,8 +127,8 @@ def resume(request: Request, screen: Screen) -> int:
     from spry.cli.run import ours, preview, start
 
     asked = wishes(request._replace(names=()))
-    archive = _archive(request)
-    run = _needed(archive).run(_one(request)) if request.names else archive.last_unsuccessful() if archive else None
+    archive = archive_of(request)
+    run = needed(archive).run(_one(request)) if request.names else archive.last_unsuccessful() if archive else None
     if run is None or archive is None or (run.exit_code == 0 and not request.from_start):
         screen.say("nothing to resume: ", "that run succeeded" if run else "the last run succeeded, or there was none")
         return _closed(archive)
@@ -155,18 +155,30 @@ def system(request: Request, screen: Screen) -> int:
         if isinstance(seconds, str):
             raise UsageError(f"--keep: {seconds}", "write 12h, 7d or 30d; 0 forgets all that cannot be resumed")
         keep = seconds
-    archive = _archive(request)
+    archive = archive_of(request)
     gone = archive.tidy(time.time() - keep) if archive else []
+    dropped = _sweep(archive)
     if request.json:
         import json
 
         screen.show(json.dumps(gone) + "\n")
     else:
-        screen.say(f"{len(gone)} {'run' if len(gone) == 1 else 'runs'} forgotten")
+        screen.say(f"{len(gone)} {'run' if len(gone) == 1 else 'runs'} forgotten{dropped}")
     return _closed(archive)
 
 
-def _archive(request: Request) -> Archive | None:
+def _sweep(archive: Archive | None) -> str:
+    """Drop the artifacts that nobody needs any more; what that has freed, in words."""
+    if archive is None or not os.path.isdir(os.path.join(archive.folder, "artifacts")):
+        return ""
+    from spry.api.artifacts import tidy
+    from spry.core.text import format_size
+
+    swept = tidy(archive)
+    return f", {format_size(swept.size)} of artifacts dropped" if swept.files else ""
+
+
+def archive_of(request: Request) -> Archive | None:
     """The history of the runbook that is named, or of the nearest one; without any, of the current folder."""
     return api.archive(folder_of(request))
 
@@ -183,7 +195,8 @@ def folder_of(request: Request) -> str:
         return os.getcwd()
 
 
-def _needed(archive: Archive | None) -> Archive:
+def needed(archive: Archive | None) -> Archive:
+    """A history that has to be there; UsageError where nothing was ever run."""
     if archive is None:
         raise UsageError(NOTHING, "spry runbook runs the nearest runbook")
     return archive
@@ -201,7 +214,7 @@ def _one(request: Request) -> str:
     return request.names[0]
 
 
-def _target(archive: Archive, name: str) -> tuple[RunRecord, str]:
+def target(archive: Archive, name: str) -> tuple[RunRecord, str]:
     """A run, and a task of it if one is named."""
     end, _, task = name.partition("/")
     run = archive.run(end)

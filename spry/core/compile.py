@@ -56,11 +56,16 @@ def _graph(
 ) -> tuple[Graph | None, list[Problem]]:
     """The edges of a runbook; one whose tasks have none needs no networkx, which is most of a first start."""
     tasks = runbook.tasks
-    if not any(task.deps or task.injected_dep or task.captures or task.expressions for task in tasks.values()):
+    if not any(_has_edges(task) for task in tasks.values()):
         return Graph(runbook, tuple(tasks), dict.fromkeys(tasks, ()), {}), []
     from spry.core import graph  # noqa: PLC0415 - as above
 
     return graph.build(runbook, sources, owned)
+
+
+def _has_edges(task: Task) -> bool:
+    """Whether a task can be at an end of an edge, or asks for what others leave."""
+    return bool(task.deps or task.injected_dep or task.captures or task.expressions or task.restore)
 
 
 def _written(assembly: Assembly) -> tuple[dict[str, Task], list[Problem]]:

@@ -30,6 +30,21 @@ def contradictions(values: Mapping[str, Any], language: str, body: str) -> list[
     found += _messages(values, language, body)
     if language in ENV and values.get("interactive"):
         found.append(("an env cell cannot be interactive", "interactive", "remove --interactive"))
+    return [*found, *_about_files(values, language)]
+
+
+def _about_files(values: Mapping[str, Any], language: str) -> list[tuple[str, str, str]]:
+    """The same for flags that concern artifacts."""
+    found = []
+    saves = values.get("saves", ())
+    if saves and all(text.startswith("!") for text in saves):
+        found.append(("--save takes files out and names none", "save", "add --save GLOB for those to be kept"))
+    if values.get("isolated"):
+        flag = "restore" if "restore" in values else "isolated"
+        if language in ENV:
+            found.append((f"an env cell runs nowhere, and has no folder for --{flag}", flag, f"remove --{flag}"))
+        if values.get("cwd"):
+            found.append((f"--cwd with --{flag}: the task works in a fresh folder", "cwd", "use cd in its script"))
     return found
 
 
@@ -132,6 +147,11 @@ def _deps(_name: str, givens: Givens, _values: Values) -> Values:
     return {"deps": tuple(str(given.value) for given, _ in givens), "dep_marks": marks}
 
 
+def _saves(_name: str, givens: Givens, _values: Values) -> Values:
+    marks = tuple((line, given.text_start + 1) for given, line in givens)
+    return {"saves": tuple(str(given.value) for given, _ in givens), "save_marks": marks}
+
+
 def _env(_name: str, givens: Givens, values: Values) -> Values:
     return {"env": tuple({**dict(values.get("env", ())), **dict(_sound(givens))}.items())}
 
@@ -150,6 +170,7 @@ SPECIAL: Mapping[str, Callable[[str, Givens, Values], Values]] = {
     "captures": _captures,
     "params": _params,
     "deps": _deps,
+    "saves": _saves,
     "env": _env,
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from spry.core import values
+from spry.core.saving import parse as saving
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,8 +81,21 @@ def _number(text: str) -> str:
     return "" if values.decimal(text.removeprefix("-")) is not None else f'"{text}" is no number'
 
 
+def _saving(text: str) -> str:
+    answer = saving(text)
+    return answer if isinstance(answer, str) else ""
+
+
 def _filled(text: str) -> str:
     return "" if text.strip() else "must not be empty"
+
+
+def _inside(text: str) -> str:
+    """What is wrong with the path of a folder in a fresh one."""
+    if not text.strip():
+        return "must not be empty"
+    leaves = text.startswith("/") or ".." in text.split("/")
+    return f'"{text}" does not lie in the task\'s own folder' if leaves else ""
 
 
 # One flag, one row: a table is read as a table.
@@ -131,9 +145,9 @@ TABLE: tuple[Flag, ...] = (
          help="files whose contents decide whether the task is up to date"),
     Flag("outputs", "outputs", "value", "files", "GLOB", many=True, read=_sound(values.glob),
          help="files that the task makes"),
-    Flag("save", "saves", "value", "files", "GLOB[:DEST]", many=True, read=_sound(values.glob),
-         help="files kept for the task's descendants"),
-    Flag("restore", "restore", "optional", "files", "DEST", bare=".", read=_sound(_filled),
+    Flag("save", "saves", "value", "files", "GLOB[:DEST]", many=True, read=_sound(_saving),
+         help="files kept for the task's descendants; `!GLOB` leaves some out"),
+    Flag("restore", "restore", "optional", "files", "DEST", bare=".", read=_sound(_inside),
          help="fills the folder with what all ancestors saved"),
     Flag("isolated", "isolated", "nothing", "files", help="runs in a fresh folder of its own"),
     Flag("inbox", "inbox", "value", "messages", "QUEUE", read=_sound(values.task_queue),

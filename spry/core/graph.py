@@ -90,6 +90,10 @@ def build(
     elif draft.injectors:
         _add_injected(draft)
         order = draft.edges.order()
+    if order is not None and any(task.saves or task.restore for task in draft.tasks.values()):
+        from spry.core.artifacts import check_artifacts  # noqa: PLC0415 - few runbooks have any
+
+        check_artifacts(draft, order)
     _note_cleanups(draft)
     files = {path: index for index, path in enumerate(sources)}
     problems = sorted(draft.problems, key=lambda found: (files.get(found.path, 0), found.line, found.column))

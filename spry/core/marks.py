@@ -33,6 +33,13 @@ def dep_mark(task: Task, dep: str) -> Mark:
     return Mark(task.path, *task.dep_marks[index], len(dep))
 
 
+def save_mark(task: Task, index: int) -> Mark:
+    """Where a pattern of a `--save` stands; the task's own place if that is not known."""
+    if index >= len(task.save_marks):
+        return name_mark(task)
+    return Mark(task.path, *task.save_marks[index], len(task.saves[index]))
+
+
 def use_mark(task: Task, used: Expression) -> Mark:
     """Where an expression stands, be it in a file whose text the task includes."""
     return Mark(used.path or task.path, used.line, used.column, used.end - used.start)

@@ -101,6 +101,7 @@ class Task(NamedTuple):
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     saves: tuple[str, ...] = ()
+    save_marks: tuple[tuple[int, int], ...] = ()
     restore: str | None = None
     isolated: bool = False
     inbox: str | None = None
@@ -191,6 +192,11 @@ class Plan(NamedTuple):
     def has_files(self) -> bool:
         """Whether any task declares its inputs or outputs."""
         return any(step.task.inputs or step.task.outputs for step in self.steps.values())
+
+    @property
+    def has_artifacts(self) -> bool:
+        """Whether any of its tasks saves files, or works in a folder of its own."""
+        return any(step.task.saves or step.task.isolated for step in self.steps.values())
 
     @property
     def has_messages(self) -> bool:

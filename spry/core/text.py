@@ -108,6 +108,15 @@ def parse_size(text: str) -> float | None:
     return number * MEGABYTES[unit] or None
 
 
+def format_size(size: int) -> str:
+    """Bytes as people read them: `812 B`, `1.5 KB`, `34 MB`, of 1024 each."""
+    number, units = float(size), ["TB", "GB", "MB", "KB", "B"]
+    while number >= 1023.5 and len(units) > 1:
+        number /= 1024
+        units.pop()
+    return f"{number:.1f} {units[-1]}" if number < 9.95 and units[-1] != "B" else f"{number:.0f} {units[-1]}"
+
+
 def _number(text: str) -> float | None:
     """A plain decimal number without sign, exponent or blanks, in ASCII digits."""
     whole, point, rest = text.partition(".")

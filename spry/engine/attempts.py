@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spry.engine.environments import Environments
 from spry.engine.leavings import Leavings
-from spry.errors import HostError
+from spry.errors import HostError, SpryError
 from spry.execute.command import ScriptFolder, command
 from spry.execute.interpreter import resolve
 from spry.execute.protocol import Attempt
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spry.core.events import TaskFinished
     from spry.core.masking import Stream
     from spry.core.model import Plan, Settings, Step, Task
+    from spry.engine.artifacts import Artifacts
     from spry.engine.freshness import Freshness
     from spry.engine.messages import Messages
     from spry.engine.secrets import Secrets
@@ -53,11 +54,12 @@ class Attempts:
         self.warn = situation.warn
         self.scripts = ScriptFolder()
         self.interpreters: dict[str, Interpreter] = {}
-        self.folders: dict[tuple[str, str, str | None], str] = {}
+        self.folders: dict[tuple[str, str, bool, str | None], str] = {}
         self.left = Leavings(plan, situation.scratch, self.shown)
         self.environments = Environments(plan, situation.environ, situation.params, situation.env)
         self.freshness: Freshness | None = None
         self.messages: Messages | None = None
+        self.artifacts: Artifacts | None = None
         self.secrets: Secrets | None = None
         if plan.has_secrets:
             from spry.engine.secrets import Secrets  # noqa: PLC0415 - few runbooks have any
@@ -86,6 +88,7 @@ class Attempts:
         """The attempt that runs a step, or None if it needs no process (now); SpryError if it cannot start."""
         task = step.task
         self.left.begin(task, number)
+        self._begin_files(task, number)
         asked = self.situation.calls.get(task.name)
         call = asked(number) if asked else None
         if call is not None:
@@ -103,6 +106,8 @@ class Attempts:
         env = self.environments.of(step, {**told, **values})
         interpreter = self.interpreters.get(task.name) or self.interpreter(step)
         words, cwd = self.situation.words.get(task.name, ()), self.folder(task)
+        if self.artifacts is not None and task.isolated:
+            cwd = self.artifacts.folder(task)
         private, veil = self._guarded(task, body, env) if self.secrets is not None else (False, None)
         made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts, private=private)
         argv = (*self.environments.isolation(step).runner, *made.argv)
@@ -115,6 +120,16 @@ class Attempts:
         assert self.secrets is not None
         self.secrets.watch(env)
         return self.secrets.are_for(task, body), self.secrets.masker.stream() if task.interactive else None
+
+    def _begin_files(self, task: Task, number: int) -> None:
+        """An attempt begins: where its files are; SpryError where nobody has said where those are kept."""
+        if not (task.isolated or task.saves):
+            return
+        if self.artifacts is None:
+            raise SpryError(f'"{task.name}" has artifacts, and this run has no store for them')
+        self.artifacts.begin(task.name, number)
+        if not task.needs_process:
+            self.artifacts.ready(task.name)
 
     def _lend(self, step: Step) -> None:
         """An env cell is not executed: its text is its output, and its variables are lent to its dependents."""
@@ -135,10 +150,15 @@ class Attempts:
         return resolve(task, self.settings(task), path=path, cwd=self.folder(task), by_name=by_name)
 
     def folder(self, task: Task) -> str:
-        """The working folder of a task: its `--cwd` or `spry.cwd` from the runbook's folder on, absolute."""
-        key = task.path, task.folder, task.cwd
+        """The working folder of a task: its `--cwd` or `spry.cwd` from the runbook's folder on, absolute.
+
+        Of an isolated task it is the runbook's own, where its captures go and its programs are looked up.
+        """
+        key = task.path, task.folder, task.isolated, task.cwd
         if key not in self.folders:
-            path = os.path.join(task.folder, self.settings(task).cwd or "", task.cwd or "")
+            path = task.folder
+            if not task.isolated:
+                path = os.path.join(path, self.settings(task).cwd or "", task.cwd or "")
             self.folders[key] = os.path.normpath(path)
         return self.folders[key]
 
@@ -198,7 +218,7 @@ class Attempts:
     def keep(self, step: Step, exit_code: int | None) -> str:
         """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
         task, left = step.task, self.left
-        fault = left.keep(task, self.folder(task))
+        fault = left.keep(task, self.folder(task)) or self._keep_files(step)
         if self.secrets is not None:
             self.secrets.left({**left.captured.get(task.name, {}), **left.outputs.get(task.name, {})})
         if self.freshness is not None and not fault:
@@ -206,6 +226,23 @@ class Attempts:
         if self.messages is not None and not fault:
             fault = self.messages.keep(task, left.keepers.get(task.name), self.secrets)
         return fault
+
+    def _keep_files(self, step: Step) -> str:
+        """Keep what a successful attempt saved."""
+        if self.artifacts is None or not step.task.saves:
+            return ""
+        try:
+            self.artifacts.keep(step)
+        except HostError:
+            raise
+        except SpryError as error:
+            return self.shown(error.message)
+        return ""
+
+    def over(self, name: str) -> None:
+        """An attempt is over, kept or not."""
+        if self.artifacts is not None and self.artifacts.concerns(name):
+            self.artifacts.over(name)
 
     def shown(self, text: str) -> str:
         """Text as people may see it."""
@@ -232,6 +269,7 @@ class Attempts:
         self.scripts.close()
         if self.messages is not None:
             self.messages.close()
-        fault = self.left.close()
-        if fault:
-            self.warn(fault)
+        for part in (self.left, self.artifacts):
+            fault = part.close() if part is not None else ""
+            if fault:
+                self.warn(fault)

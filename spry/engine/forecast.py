@@ -86,6 +86,7 @@ def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collecti
     """Where a task stands that has succeeded before; raises SpryError for what a run would not get past either."""
     task, attempts = step.task, freshness.attempts
     awaited = [name for name in freshness.identities.needs(step) if name in unknown]
+    restored = [part for part in decode(freshness.parts(task)) if part.kind == "saved"] if task.restore else []
     given = attempts.situation.params.get(task.name, {})
     valueless = [one.name for one in task.params if one.name not in given]
     try:
@@ -97,14 +98,15 @@ def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collecti
     now = freshness.sum(step, inputs, awaited)
     left_out = {("parameter", name) for name in valueless} | set(_unsettled(attempts, step, unknown))
     left_out.update(("left", name) for name in awaited)
+    left_out.update(part[:2] for part in restored)  # only a run knows them
     before = [part for part in decode(freshness.parts(task)) if part[:2] not in left_out]
     files = freshness.files(task, last)
     is_kept = bool(files.missing) and freshness.kept(task, files.missing) is not None
     reasons = [*differences(before, without(now, left_out).told), *_told(files, is_kept=is_kept)]
     if reasons:
         return Standing(STALE, tuple(reasons))
-    if awaited or valueless:
-        return _open(awaited, valueless)
+    if awaited or valueless or restored:
+        return _open([*awaited, *(part.name for part in restored if part.name not in awaited)], valueless)
     if not freshness.is_same(last, now):
         return Standing(STALE, ("something secret changed",))
     return Standing(FRESH, tuple(f"{part.name} would be restored" for part in files.missing))

@@ -101,6 +101,9 @@ class Freshness:
         files = self.files(task, last)
         if files.changed or files.new or not self._put_back(task, files.missing):
             return None
+        artifacts = self.attempts.artifacts
+        if task.saves and (artifacts is None or not artifacts.bring(task.name, last.run)):
+            return None  # what it saved is not kept any more
         self.attempts.left.bring(task.name, last.captured, last.handed)
         restored = brief([part.name for part in files.missing], ", ")
         return Ending(last.exit_code, reason=Reason.UP_TO_DATE, message=f"restored {restored}" if restored else "")

@@ -53,6 +53,9 @@ class Identities:
             self._add(both, "dependency", name, *self._definition(dep))
             if name not in unknown:
                 self._add(both, "left", name, *self._left(dep))
+        artifacts = self._attempts.artifacts
+        if step.task.restore is not None and artifacts is not None:
+            both.told.extend(Part("saved", name, artifacts.tree(name)) for name in artifacts.above(step.task.name))
         return both
 
     def needs(self, step: Step) -> Iterator[str]:

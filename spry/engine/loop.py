@@ -282,6 +282,7 @@ class _Loop:
             if fault:
                 ending = (ending or Ending(None))._replace(reason=Reason.ARTIFACTS, message=fault)
         self.numbers.pop(task, None)
+        self.attempts.over(task)
         now = self.clock.now()
         if ending is None:
             self.follow(self.schedule.succeeded(task, now, message=self.attempts.remark(task)))

@@ -74,6 +74,9 @@ class Work(Discreet, Protocol):
     def keep(self, step: Step, exit_code: int | None) -> str:
         """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
 
+    def over(self, name: str) -> None:
+        """An attempt is over, kept or not."""
+
     def remark(self, name: str) -> str:
         """What there is to say of a task that needed no process."""
 

@@ -60,8 +60,9 @@ class Exited(NamedTuple):
 
     Exactly one of `code` and `signal` is set, unless the process could not be started: then `error` says why.
     `limit` says which limit it was killed for, and with which measure (`memory 734 MB of 512 MB`). A call that did not
-    succeed has an `ending` that says how. `leaked` are the names of the programs that were still there when it had
-    ended by itself, and were killed; `beyond` describes those that nobody could kill.
+    succeed, or an attempt whose files are at fault, has an `ending` that says how. `leaked` are the names of the
+    programs that were still there when it had ended by itself, and were killed; `beyond` describes those that nobody
+    could kill.
     """
 
     task: str

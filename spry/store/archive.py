@@ -31,6 +31,9 @@ LAST_UNSUCCESSFUL = f"""
 STALE = """
     SELECT run FROM runs AS one WHERE state <> 'running' AND coalesce(ended, started) < ? AND (
         exit_code IS 0 OR EXISTS (SELECT 1 FROM runs AS later WHERE later.work = one.work AND later.run > one.run))"""
+RESUMABLE = """
+    SELECT run FROM runs AS one WHERE exit_code IS NOT 0 AND NOT EXISTS (
+        SELECT 1 FROM runs AS later WHERE later.work = one.work AND later.run > one.run)"""
 LOST = "spry ended while it ran"
 
 
@@ -135,6 +138,10 @@ class Archive:
             _remove(run_folder(self.folder, run))
             self._write(self._forget, run)
         return stale
+
+    def resumable(self) -> set[str]:
+        """The runs that are under way, or that somebody may go on with."""
+        return {str(row[0]) for row in self._all(RESUMABLE)}
 
     def _first(self, run: str) -> dict[str, str]:
         """The tasks of a run in the order of its plan, and the digests of what they are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 JOINERS = "\u200c\u200d"  # they hold letters and emoji together and move nothing
 
@@ -41,6 +41,15 @@ def head(text: str, most: int) -> str:
         if used > most:
             return text[:index]
     return text
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells in columns as wide as they need; the first row is the heading."""
+    if not rows:
+        return ""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(fill, row, widths)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def fill(text: str, columns: int) -> str:

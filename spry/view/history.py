@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from spry.core.events import rfc3339
 from spry.core.text import format_duration, plural
-from spry.view.columns import cut, fill, printable, width
+from spry.view.columns import cut, printable, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def runs(found: Sequence[RunRecord]) -> str:
     """A table of runs: id, state, when, how long, what."""
     if not found:
         return "no runs are remembered here\n"
-    return _table([("RUN", "STATE", "STARTED", "TOOK", "TASKS", "WHAT"), *map(_row, found)])
+    return table([("RUN", "STATE", "STARTED", "TOOK", "TASKS", "WHAT"), *map(_row, found)])
 
 
 def runs_as_json(found: Sequence[RunRecord]) -> str:
@@ -51,7 +51,7 @@ def statistics(found: Sequence[Statistic]) -> str:
         (one.task, str(one.runs), *(str(one.counts.get(outcome, 0)) for outcome in OUTCOMES), *map(_took, one[3:]))
         for one in found
     ]
-    return _table([("TASK", "RUNS", *map(str.upper, OUTCOMES), "MEDIAN", "LONGEST"), *rows])
+    return table([("TASK", "RUNS", *map(str.upper, OUTCOMES), "MEDIAN", "LONGEST"), *rows])
 
 
 def statistics_as_json(found: Sequence[Statistic]) -> str:
@@ -79,7 +79,7 @@ def status(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str:
     took = f" in {format_duration(run.ended - run.started)}" if run.ended is not None else ""
     code = "" if run.exit_code is None else f", exit code {run.exit_code}"
     head = f"run {run.run}: {state_of(run)}{took}{code}\n{_what(run)}, started {rfc3339(run.started)}\n"
-    return head + _table([_task_row(task) for task in tasks])
+    return head + table([_task_row(task) for task in tasks])
 
 
 def status_as_json(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str:
@@ -168,14 +168,6 @@ def _task_row(task: Mapping[str, object]) -> tuple[str, ...]:
     why = str(reason).replace("_", " ") if reason else ""
     message = printable(str(task["message"] or ""))
     return MARKS[outcome], str(task["task"]), outcome or "waiting", took, ": ".join(filter(None, (why, message)))
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(fill, row, widths)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _json(value: object) -> str:

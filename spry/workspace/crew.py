@@ -94,6 +94,10 @@ class Member:
             histories, self.usual = self._opened.enter_context(opened)
         except HostError as error:
             self.fault = error
+        if self.share.plan.has_artifacts:
+            from spry.api.artifacts import equip
+
+            equip(self.attempts, self._origin(), recorded=bool(histories))
         executor.entrust(self.run, [history.lock for history in histories])
         titles = Titles(os.path.dirname(self.share.book.repository.folder), self.name)
         self._listeners = [*histories, titles, *self.stage.shown(self.share)]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spry.api.wishes import Wishes
     from spry.core.model import Plan
     from spry.engine.loop import Listener
-    from spry.execute.protocol import Notice
+    from spry.execute.protocol import Executor, Notice
     from spry.view.plain import Output
     from spry.workspace.books import Book
     from spry.workspace.crew import Stage
@@ -205,8 +205,13 @@ class _Workspace:
         first: list[Listener] = [Each(members, attempts.places, executor.local, self._ended)]
         listeners: list[Listener] = [*first, *([self.reports] if self.reports else []), *board]
         usual = usual_of(members)
+        doer: Executor = executor
+        if plan.has_artifacts:
+            from spry.engine.chores import Chores
+
+            doer = Chores(executor, attempts.files_of)
         try:
-            result = run(plan, members[0].run, executor, attempts, listeners, options, durations=usual)
+            result = run(plan, members[0].run, doer, attempts, listeners, options, durations=usual)
         finally:
             for member in members:
                 member.close()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from spry.core.events import Event
     from spry.core.model import Step
     from spry.core.result import Ending
+    from spry.engine.artifacts import Artifacts
     from spry.execute.local import LocalExecutor
     from spry.execute.protocol import Attempt
     from spry.workspace.crew import Member
@@ -82,6 +83,16 @@ class SharedAttempts:
         except HostError:
             member.host_error = True
             raise
+
+    def over(self, name: str) -> None:
+        """An attempt is over, kept or not."""
+        if place := self.places.get(name):
+            place[0].attempts.over(place[1])
+
+    def files_of(self, full: str) -> tuple[Artifacts | None, str]:
+        """The files of the repository that a task belongs to, and its name there."""
+        place = self.places.get(full)
+        return (place[0].attempts.artifacts, place[1]) if place else (None, full)
 
     def remark(self, name: str) -> str:
         """What there is to say of a task that needed no process."""

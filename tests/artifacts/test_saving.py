@@ -284,6 +284,13 @@ def test_names_that_differ_in_capitals_or_accents_only_clash_where_disks_take_th
             check_cases([one, other])
 
 
+def test_case_85_the_longest_name_is_kept(tmp_path, shelf):
+    root = make(tmp_path / "tree", **{"n" * 255: "1"})
+    shelf.save(root, "**")
+
+    assert shelf.names() == ["n" * 255]
+
+
 # Conflicts
 
 

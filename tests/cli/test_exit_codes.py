@@ -60,22 +60,6 @@ def test_a_missing_interpreter_that_is_not_selected_is_nobodys_business(book):
     assert done.exit_code == 0
 
 
-@pytest.mark.parametrize(
-    "flag",
-    ["--save x", "--restore", "--isolated"],
-)
-def test_a_flag_without_effect_is_refused_where_its_task_would_run_and_only_there(book, flag):
-    book(cell("bash good", "touch ran"), cell(f"bash other {flag}", "touch other"))
-    looked = [book.run(*argv) for argv in (["ls"], ["check"], ["dag"], ["runbook", "--dry-run"], ["show", "other"])]
-    done = book.run("runbook")
-
-    assert [look.exit_code for look in looked] == [0] * 5
-    assert done.exit_code == 2
-    assert flag.split()[0] in done.stderr
-    assert not book.has("ran")
-    assert book.run("task", "good").exit_code == 0
-
-
 @pytest.mark.parametrize("language", ["prompt", "agent"])
 def test_a_language_without_a_handler_is_refused_and_not_ignored(book, language):
     done = book(cell("bash good", "touch ran"), cell(f"{language} ask --descr x", "What now?")).run("runbook")

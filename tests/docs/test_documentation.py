@@ -12,7 +12,6 @@ import pytest
 from pages import PAGES, ROOT
 
 from spry import errors
-from spry.api.wishes import WITHOUT_EFFECT
 from spry.cli import app, options
 from spry.core import events
 from spry.core.compile import compile_sources
@@ -24,7 +23,6 @@ GRAMMAR = "docs/reference/runbook-grammar.md"
 COMMANDS = "docs/reference/command-line.md"
 EVENTS = "docs/reference/events.md"
 CODES = "docs/reference/exit-codes.md"
-REFUSED = "[Refused by a run.](#refused-by-a-run)"
 
 
 def spelled(flag):
@@ -136,13 +134,6 @@ def test_the_row_of_a_flag_names_its_other_spellings_and_how_often_it_may_be_giv
     assert [other for other in others if f"`{other}`" not in row] == []
     assert (row.lower().startswith("many") or "; many" in row) == flag.many
     assert ("commas" in row) == flag.commas
-
-
-@pytest.mark.parametrize("flag", TABLE, ids=lambda flag: flag.name)
-def test_the_row_of_a_flag_tells_whether_a_run_refuses_it(flag):
-    row = described(FLAGS)[spelled(flag)]
-
-    assert (REFUSED in row) == (flag.name in WITHOUT_EFFECT)
 
 
 def test_every_command_has_its_section():

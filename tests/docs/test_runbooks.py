@@ -377,3 +377,41 @@ def test_a_package_built_twice_from_one_commit_has_the_same_bytes(page):
         built.append({path.name: path.read_bytes() for path in page.out.joinpath("toy", "dist").iterdir()})
 
     assert built[0] == built[1]
+
+
+@on("build-two-architectures.md")
+def test_a11_each_chain_sees_only_the_file_of_its_own_build(page):
+    good(page.runbook())
+
+    for arch in ("x86_64", "arm64"):
+        assert page.out.joinpath(f"test-{arch}.txt").read_text() == "./out/binary\n"
+
+
+@on("build-two-architectures.md")
+def test_a11_a_test_that_failed_is_resumed_without_building_again(page):
+    page.edit('test "$(./out/binary)" = arm64', 'test -e "$OUT/mended"')
+    code, ends = page.outcomes()
+    assert (code, ends["test-arm64"], ends["test-x86_64"]) == (1, "failed", "succeeded")
+    page.out.joinpath("mended").touch()
+    done = good(page.spry("resume", "--json"))
+
+    started = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["task"] for one in started if one["event"] == "task_started"] == ["test-arm64"]
+
+
+@on("build-then-test-all.md")
+def test_a12_both_tests_get_the_files_of_both_builds(page):
+    good(page.runbook("-j", "1"))
+
+    for test in ("test-1", "test-2"):
+        assert page.out.joinpath(f"{test}.txt").read_text() == "./arm64/binary\n./x86_64/binary\n"
+
+
+@on("build-then-test-all.md")
+def test_a13_the_same_path_of_two_builds_is_a_conflict_before_anything_runs(page):
+    page.edit("--save binary:/arm64/binary", "--save binary:/x86_64/binary")
+    done = page.runbook()
+
+    assert done.returncode == 2
+    assert "artifact conflict: 'x86_64/binary' saved by 'build-x86_64' and 'build-arm64'" in done.stderr
+    assert not page.out.exists()

@@ -148,3 +148,17 @@ def test_clean_up_waits_for_its_own_repository_and_for_no_other(yard):
     yard.repository("b", cell("bash test", "until [ -e ../swept ]; do sleep 0.01; done"))
 
     assert yard.all("test", "--parallel", "-j", "2").exit_code == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--parallel"]])
+def test_each_repository_has_artifacts_of_its_own(yard, options):
+    for name in ("a", "b"):
+        yard.repository(
+            name,
+            cell("bash build --isolated --save f", f"echo {name} > f"),
+            cell("bash test --dep build --restore", "cat f"),
+        )
+    done = yard.all("test", "--repos=[ab]", *options)
+
+    assert done.exit_code == 0, done.stderr
+    assert sorted(done.stdout.split()) == ["a", "b"]
