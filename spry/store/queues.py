@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FOLDER, NAME = "queues", "broker.db"
 LARGEST = 512 * 1024 * 1024  # bytes of one message
+SETTINGS = {"BROKER_MAX_MESSAGE_SIZE": LARGEST}
+PATIENCE = 5  # seconds for a server to answer
 PAGE = 100  # messages that are looked at in one go
 MAGIC = b"SQLite format 3\0"
 CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -56,14 +58,17 @@ class Broker:
         """The queues in the folder of a history, made if need be."""
         folder = os.path.join(place, FOLDER)
         self.folder = folder
-        self._where = os.path.join(folder, NAME) if backend.name == "sqlite" else f"the {backend.name} server"
+        self._where, self._hint = f"the {backend.name} server", "see that it runs, and that its URL is right"
+        if backend.name == "sqlite":
+            self._where = os.path.join(folder, NAME)
+            self._hint = "see to room and rights in that folder, and that no other program holds it"
         self._open = ExitStack()
         try:
             from simplebroker import open_broker, resolve_config  # noqa: PLC0415 - an extra, and slow to import
         except ImportError as error:
             message = f"queues need simplebroker, which cannot be imported ({error})"
             raise HostError(message, "install it with: pip install 'spry[queues]'") from None
-        config = resolve_config(env={}, override={"BROKER_MAX_MESSAGE_SIZE": LARGEST})
+        config = resolve_config(env={}, override=SETTINGS)
         with self._explained():
             os.makedirs(folder, 0o700, exist_ok=True)
             target = _file(folder) if backend.name == "sqlite" else _server(backend)
@@ -170,8 +175,7 @@ class Broker:
         except MessageError as error:
             raise UsageError(f"this cannot be a message: {error}", "messages are text of at most 512 MB") from None
         except (BrokerError, OSError, RuntimeError) as error:
-            message = f"the queues cannot be used: {self._where}: {error}"
-            raise HostError(message, f"see to {self._where}: room, rights, and that nothing else holds it") from None
+            raise HostError(f"the queues cannot be used: {self._where}: {error}", self._hint) from None
 
 
 def instant(text: str) -> int:
@@ -217,7 +221,22 @@ def _server(backend: Backend) -> BrokerTarget:
         extra = {"postgres": "pg"}.get(backend.name, backend.name)
         hint = f"install it with: pip install 'simplebroker[{extra}]'"
         raise HostError(f"queues on {backend.name} need a library: {error}", hint) from None
+    if backend.name == "postgres":
+        _answers(backend.url)
     config = resolve_config(env={}, override={"BROKER_BACKEND": backend.name, "BROKER_BACKEND_TARGET": backend.url})
     found = plugin.init_backend(config)
     target, options = str(found["target"]), found["backend_options"]
     return BrokerTarget(backend_name=backend.name, target=target, backend_options=options)
+
+
+def _answers(url: str) -> None:
+    """HostError at once where Postgres does not answer: the broker would try for a minute and say so each time."""
+    import psycopg  # noqa: PLC0415 - as above
+
+    try:
+        psycopg.connect(url, connect_timeout=PATIENCE).close()
+    except psycopg.Error as error:
+        why = " ".join(str(error).split())
+        raise HostError(
+            f"the queues cannot be used: {why}", "see that the server runs, and that the URL is right"
+        ) from None
