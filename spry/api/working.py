@@ -147,7 +147,6 @@ class Worker:
                 time.sleep(PAUSE)
             elif self.work.drain and held.message.id in self.given_back:
                 reservations.give_back(held)
-                reservations.let_go(held)
                 break
             else:
                 self._one(Given(reservations, names, {task.name: held}), held, goes_back=task.reserved == "requeue")
@@ -162,7 +161,6 @@ class Worker:
         finally:
             for left in given.held.values():  # the run did not even begin
                 given.reservations.give_back(left)
-                given.reservations.let_go(left)
         if code - 128 in STOPS:
             self.stopped = code - 128
         elif code == INTERNAL:

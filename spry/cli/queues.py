@@ -83,9 +83,9 @@ def _take(reservations: Reservations, name: str, since: int | None, request: Req
     finally:
         if printed:
             reservations.drop(held)
+            reservations.let_go(held)
         else:
             reservations.give_back(held)
-        reservations.let_go(held)
     return printed
 
 

@@ -93,8 +93,11 @@ class Attempts:
         call = asked(number) if asked else None
         if call is not None:
             return Attempt(task.name, number, (), {}, "", call=call)
-        if self.messages is not None and not self.messages.begin(task):
-            return None
+        if self.messages is not None:
+            if not self.messages.begin(task):
+                return None
+        elif task.inbox or task.outbox:
+            raise SpryError(f'task "{task.name}" has queues, and is run where there are none', "spry task runs it")
         if not task.needs_process:
             if task.is_env:
                 self._lend(step)

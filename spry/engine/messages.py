@@ -115,25 +115,35 @@ class Messages:
         if held is None:
             return
         policy = "requeue" if event.outcome is Outcome.CANCELLED else task.reserved or "keep"
+        if event.outcome is Outcome.SUCCEEDED:
+            policy = "keep"  # it is gone already
         try:
-            if event.outcome is not Outcome.SUCCEEDED and policy == "requeue":
-                self.reservations.give_back(held)
-            elif event.outcome is not Outcome.SUCCEEDED and policy == "clear":
-                self.reservations.drop(held)
+            self._part(held, policy)
         except HostError as error:
             self.warn(f"the message of {task.name} stays in {held.inbox}.reserved: {error.message}")
-        self._let_go(held)
+
+    def _part(self, held: Held, policy: str) -> None:
+        """Let go of a message as a policy says."""
+        self._forget(held)
+        if policy == "requeue":
+            self.reservations.give_back(held)
+            return
+        try:
+            if policy == "clear":
+                self.reservations.drop(held)
+        finally:
+            self.reservations.let_go(held)
 
     def close(self) -> None:
         """The run is over; what is still in our hands stays where it is."""
         for held in self.held.values():
-            self._let_go(held)
+            self._part(held, "keep")
         self.held.clear()
         if self.closes:
             self.broker.close()
 
-    def _let_go(self, held: Held) -> None:
-        self.reservations.let_go(held)
+    def _forget(self, held: Held) -> None:
+        """Remove what the task could read."""
         try:
             os.unlink(self._file(held))
         except OSError:

@@ -89,7 +89,8 @@ class Reservations:
         self.broker.drop(held.inbox + RESERVED, [held.message.id])
 
     def give_back(self, held: Held) -> None:
-        """Move a message in our hands back to its place in the inbox."""
+        """Let go of a message, and move it back to its place in the inbox, where the next one may take it at once."""
+        self.let_go(held)
         self.broker.move(held.inbox + RESERVED, held.inbox, held.message.id)
 
     def let_go(self, held: Held) -> None:

@@ -253,3 +253,47 @@ def test_requeueing_leaves_messages_in_the_hands_of_the_living(broker, reservati
     assert (texts(broker, "q"), texts(broker, "q.reserved")) == (["dead", "kept"], ["held"])
     reservations.let_go(held)
     assert reservations.requeue("q", "q", 1) == (1, 0)
+
+
+def test_a_message_that_goes_back_can_be_taken_at_once(broker, reservations):
+    broker.write("q", "one")
+    for _ in range(3):
+        held = reservations.take("q")
+        assert held is not None
+        reservations.give_back(held)
+
+    assert texts(broker, "q") == ["one"]
+    assert os.listdir(os.path.join(broker.folder, "held")) == []
+
+
+class Looking(Broker):
+    """Queues that note which messages somebody holds whenever one is moved."""
+
+    seen: tuple[str, ...] = ()
+
+    def move(self, *how, **more):
+        self.seen = (*self.seen, *os.listdir(os.path.join(self.folder, "held")))
+        return super().move(*how, **more)
+
+
+def test_nobody_holds_a_message_any_more_when_it_comes_back(tmp_path):
+    broker = Looking(str(tmp_path), Backend())
+    broker.write("q", "one")
+    reservations = Reservations(broker)
+    held = reservations.take("q")
+    assert held is not None
+    reservations.give_back(held)
+    broker.close()
+
+    assert broker.seen == ()
+
+
+def test_a_message_in_other_hands_is_not_taken(broker, reservations):
+    broker.write("q", "one")
+    held = reservations.take("q")
+    assert held is not None
+    with pytest.raises(UsageError, match="in the hands of a task"):
+        reservations.take("q.reserved")
+
+    assert texts(broker, "q.reserved") == ["one"]
+    reservations.let_go(held)
