@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 
 from spry.api.history import Origin, home, place, root
 from spry.api.places import STDIN
@@ -18,9 +18,9 @@ from spry.store.cache import Cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from spry.core.model import Graph, Plan, Task
+    from spry.core.model import Graph, Task
     from spry.engine.forecast import Standing
 
 STORE = "artifacts"
@@ -28,22 +28,20 @@ KEY = "key"
 KEY_BYTES = 32
 
 
-def remember(attempts: Attempts, origin: Origin | None, warn: Callable[[str], None], *, force: bool) -> None:
+def remember(attempts: Attempts, origin: Origin | None, *, force: bool) -> None:
     """Let the tasks of a run be up to date; without an origin, or a usable history, nothing is remembered.
 
     Raises UsageError where inputs are not there that nothing can make, HostError without the library for patterns.
     """
-    memory = None if origin is None else _memory(attempts.plan, origin.folder, warn, create=True)
+    memory = None if origin is None else _memory(attempts, origin.folder, create=True)
     attempts.freshness = Freshness(attempts, memory, force=force)
     attempts.freshness.check()
 
 
 @contextmanager
-def remembered(
-    attempts: Attempts, origin: Origin | None, warn: Callable[[str], None], *, force: bool
-) -> Iterator[Freshness]:
+def remembered(attempts: Attempts, origin: Origin | None, *, force: bool) -> Iterator[Freshness]:
     """What is remembered, for as long as somebody looks who runs and writes nothing."""
-    memory = None if origin is None else _memory(attempts.plan, origin.folder, warn, create=False)
+    memory = None if origin is None else _memory(attempts, origin.folder, create=False)
     attempts.freshness = Freshness(attempts, memory, force=force)
     try:
         yield attempts.freshness
@@ -69,7 +67,7 @@ def standings(graph: Graph, folder: str, names: tuple[str, ...] = ()) -> dict[st
         return {}
     params = bind(plan, {}).values
     attempts = Attempts(plan, Situation("", os.environb, os.getcwd(), "", params=params, warn=_nobody))
-    with remembered(attempts, Origin((), folder), _nobody, force=False):
+    with remembered(attempts, Origin((), folder), force=False):
         return forecast(attempts)
 
 
@@ -77,7 +75,7 @@ def _nobody(text: str) -> None:
     """Whoever only looks is not warned: the run will."""
 
 
-def _memory(plan: Plan, folder: str, warn: Callable[[str], None], *, create: bool) -> Memory | None:
+def _memory(attempts: Attempts, folder: str, *, create: bool) -> Memory | None:
     try:
         where = place(folder)
         connection = database.connect(where, create=create)
@@ -86,8 +84,9 @@ def _memory(plan: Plan, folder: str, warn: Callable[[str], None], *, create: boo
     if connection is None:
         return None
     above = root(folder)
-    books = {step.task.path: _book(step.task, above) for step in plan.steps.values()}
-    return Memory(Cache(where, connection, warn), books, partial(key, create=create), os.path.join(where, STORE))
+    books = {step.task.path: _book(step.task, above) for step in attempts.plan.steps.values()}
+    own = cache(partial(key, create=create))
+    return Memory(Cache(where, connection, attempts.warn), books, own, os.path.join(where, STORE))
 
 
 def _book(task: Task, above: str) -> str:

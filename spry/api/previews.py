@@ -65,7 +65,7 @@ def _standings(
     from spry.engine.forecast import forecast
 
     done = recall(origin, attempts)
-    with remembered(attempts, origin, _nobody, force=asked.force) as freshness:
+    with remembered(attempts, origin, force=asked.force) as freshness:
         try:
             faults += freshness.faults()
             found = forecast(attempts, done) if origin is not None else {}

@@ -143,7 +143,7 @@ def ready(attempts: Attempts, asked: Wishes, origin: Origin | None, given: Given
     if attempts.plan.has_files:
         from spry.api.freshness import remember
 
-        remember(attempts, origin, attempts.situation.warn, force=asked.force)
+        remember(attempts, origin, force=asked.force)
     return done
 
 

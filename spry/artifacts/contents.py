@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CHUNK = 1024 * 1024
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # to open a pipe that took a file's place would wait for its writer
 SECOND = 1_000_000_000  # nanoseconds
 COARSE = 2 * SECOND + SECOND // 10  # the longest that a file system's clock stands still: FAT counts every other second
 FINE = SECOND // 10  # one that counts less than seconds moves on with the kernel's clock, a hundred times a second
@@ -93,7 +94,7 @@ def _read(path: str) -> tuple[str, os.stat_result]:
     from hashlib import sha256  # noqa: PLC0415 - where nothing has changed nothing is read
 
     whole = sha256()
-    with open(path, "rb", buffering=0) as stream:
+    with open(os.open(path, READ), "rb", buffering=0) as stream:
         while data := stream.read(CHUNK):
             whole.update(data)
         return whole.hexdigest(), os.fstat(stream.fileno())

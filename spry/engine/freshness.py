@@ -104,6 +104,7 @@ class Freshness:
         artifacts = self.attempts.artifacts
         if task.saves and (artifacts is None or not artifacts.bring(task.name, last.run)):
             return None  # what it saved is not kept any more
+        self.identities.made[task.name] = decode(last.outputs)
         self.attempts.left.bring(task.name, last.captured, last.handed)
         restored = brief([part.name for part in files.missing], ", ")
         return Ending(last.exit_code, reason=Reason.UP_TO_DATE, message=f"restored {restored}" if restored else "")
@@ -209,7 +210,7 @@ class Freshness:
             memory.cache.forget(book, task.name)
             return
         text = encode(now.told)
-        made = self.identities.outputs(task)
+        made = self.identities.made[task.name] = self.identities.outputs(task)
         if made:
             self._store().keep(book, task.name, attempts.place(task), made)
         secret, run = self.identities.kept_secret(now), attempts.situation.run

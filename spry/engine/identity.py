@@ -24,13 +24,17 @@ class Sum(NamedTuple):
 
 
 class Identities:
-    """The parts of the tasks of one run; `key` is what the digests of secrets are made with, asked for when needed."""
+    """The parts of the tasks of one run; `key` is what the digests of secrets are made with, asked for when needed.
 
-    __slots__ = ("_attempts", "_contents", "_definitions", "_key")
+    `made` are the files that tasks had made when they were over, as far as anybody has looked at them then.
+    """
+
+    __slots__ = ("_attempts", "_contents", "_definitions", "_key", "made")
 
     def __init__(self, attempts: Attempts, contents: Contents, key: Callable[[], bytes]) -> None:
         self._attempts, self._contents, self._key = attempts, contents, key
         self._definitions: dict[str, tuple[str, bool]] = {}
+        self.made: dict[str, list[Part]] = {}
 
     def definition(self, step: Step) -> Sum:
         """What a task is by itself: script, interpreter, flags, parameters, arguments, declared environment."""
@@ -90,7 +94,7 @@ class Identities:
         values += [("captured", *pair) for pair in left.captured.get(task.name, {}).items()]
         values += [("handed", *pair) for pair in left.outputs.get(task.name, {}).items()]
         found = self._sum(values)
-        found.told.extend(self.outputs(task))
+        found.told.extend(self.made[task.name] if task.name in self.made else self.outputs(task))
         return self._whole(found)
 
     def outputs(self, task: Task) -> list[Part]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+
+from spry.artifacts.contents import is_settled
 
 PROGRAM = """
 import os, sys
@@ -84,3 +87,28 @@ def test_a_changed_runbook_is_parsed_again(folder):
 def test_a_run_without_reports_loads_nothing_of_them(folder):
     assert not [name for name in imported(folder, "task", "one") if "report" in name]
     assert "spry.view.reports.tap" in imported(folder, "task", "one", "--report", "tap=r.tap")
+
+
+LOOKING = {"spry.api.freshness", "spry.engine.freshness", "spry.store.cache", "spry.artifacts.globs"}
+
+
+def test_a_runbook_without_inputs_and_outputs_loads_nothing_that_looks_at_files(folder):
+    assert not imported(folder, "runbook") & LOOKING
+
+
+def test_finding_out_that_nothing_has_changed_reads_no_file_and_loads_nothing_for_it(folder):
+    (folder / "input").write_text("1")
+    (folder / "Spryfile.md").write_text("```bash one --inputs input --inputs '*.md' --outputs out\n: > out\n```\n")
+    os.utime(folder / "input", (1, 1))
+    for _ in range(3):
+        modules = imported(folder, "runbook")
+        settle(folder)
+
+    assert modules >= LOOKING
+    assert not modules & (HEAVY | {"json", "wcmatch", "spry.engine.keepsakes"})
+
+
+def settle(folder):
+    """Wait until the clock of the file system has moved on, so that what was made can be known by its times."""
+    while not all(is_settled(os.stat(path), time.time_ns()) for path in folder.glob("*") if path.is_file()):
+        os.sched_yield()
