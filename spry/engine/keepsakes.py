@@ -53,14 +53,8 @@ class Keepsakes:
         try:
             with self._blobs.adding():
                 if names:
-                    memo = os.path.join(self._folder, "memory", owner)
-                    found = saving.save(
-                        self._blobs,
-                        root,
-                        [_exactly(name, is_tree=name in folders) for name in names],
-                        self._avoided(),
-                        memo=memo,
-                    )
+                    exactly = [_exactly(name, is_tree=name in folders) for name in names]
+                    found = saving.save(self._blobs, root, exactly, self._avoided())
                     record = snapshots.recorded(found, self._blobs)
                 holds.release(self._folder, owner)
                 if names:
