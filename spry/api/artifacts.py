@@ -12,6 +12,8 @@ from spry.api.history import place
 from spry.artifacts import holds, restoring, snapshots
 from spry.artifacts.blobs import Blobs, DamagedError
 from spry.engine.artifacts import Artifacts, Place
+from spry.engine.keepsakes import OWNER as MADE
+from spry.engine.keepsakes import owner_of
 from spry.errors import HostError, SpryError, UsageError
 from spry.store.lock import alive
 
@@ -103,10 +105,14 @@ def tidy(archive: Archive) -> Swept:
     resumable = archive.resumable()
     now = time.time()
 
+    successes = archive.successes()
+    made = {owner_of(book, task) for book, task, _ in successes}
+    saved = {(run, task) for _, task, run in successes}
+
     def is_needed(owner: str, one: Hold) -> bool:
         if not owner.isdigit() or owner in resumable:
-            return True
-        return owner in known and (not one.until or one.until > now)
+            return owner in made or not owner.startswith(MADE)
+        return (owner in known or (owner, one.name) in saved) and (not one.until or one.until > now)
 
     _remove_work_of_the_dead(archive.folder)
     return holds.sweep(folder(archive.folder), is_needed)

@@ -43,10 +43,23 @@ def remembered(attempts: Attempts, origin: Origin | None, *, force: bool) -> Ite
     """What is remembered, for as long as somebody looks who runs and writes nothing."""
     memory = None if origin is None else _memory(attempts, origin.folder, create=False)
     attempts.freshness = Freshness(attempts, memory, force=force)
+    if memory is not None and any(step.task.saves for step in attempts.plan.steps.values()):
+        _lay_out(attempts, memory.store, origin)
     try:
         yield attempts.freshness
     finally:
         attempts.freshness.close(learn=False)
+
+
+def _lay_out(attempts: Attempts, store: str, origin: Origin | None) -> None:
+    """Let whoever looks see what tasks have saved, also in the run that is resumed."""
+    from spry.engine.artifacts import Artifacts, Place
+
+    artifacts = attempts.artifacts = Artifacts(attempts.plan, Place(store), "", attempts.folder)
+    for name in origin.recalled if origin is not None else ():
+        saved = artifacts.find(name, origin.resumed if origin is not None else "")
+        if saved is not None:
+            artifacts.records[name] = saved.record
 
 
 def idle(graph: Graph) -> Iterator[tuple[Task, tuple[str, ...]]]:

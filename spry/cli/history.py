@@ -157,7 +157,7 @@ def system(request: Request, screen: Screen) -> int:
         keep = seconds
     archive = archive_of(request)
     gone = archive.tidy(time.time() - keep) if archive else []
-    dropped = _sweep(archive)
+    dropped = _sweep(archive, _folder(request))
     if request.json:
         import json
 
@@ -167,9 +167,12 @@ def system(request: Request, screen: Screen) -> int:
     return _closed(archive)
 
 
-def _sweep(archive: Archive | None) -> str:
+def _sweep(archive: Archive | None, folder: str) -> str:
     """Drop the artifacts that nobody needs any more; what that has freed, in words."""
-    if archive is None or not os.path.isdir(os.path.join(archive.folder, "artifacts")):
+    if archive is None:
+        return ""
+    archive.forget_gone(api.root(folder))
+    if not os.path.isdir(os.path.join(archive.folder, "artifacts")):
         return ""
     from spry.api.artifacts import tidy
     from spry.core.text import format_size

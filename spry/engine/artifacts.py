@@ -47,6 +47,7 @@ class Artifacts:
         self.plan, self.place, self.run, self.folder_of = plan, place, run, folder_of
         self.blobs = Blobs(place.folder)
         self.records: dict[str, str] = {}
+        self.trees: dict[str, str] = {}  # the digests of what is in the snapshots of these records
         self.saved: dict[str, Saved] = {}
         self.numbers: dict[str, int] = {}
         self.threads: dict[str, Thread] = {}
@@ -144,24 +145,32 @@ class Artifacts:
         finally:
             os.close(lock)
 
-    def bring(self, name: str, run: str) -> bool:
-        """What a task saved in an earlier run, for this one, in which it need not run; False if that is not there."""
+    def find(self, name: str, run: str) -> Hold | None:
+        """What a task saved in an earlier run, if that is still there."""
         one = holds.held(self.place.folder, run).get(name)
         if one is None:
-            return False
+            return None
         try:
             known = snapshots.load(one.record, self.blobs)
         except (DamagedError, ValueError):
-            return False
-        if any(self.blobs.size(blob) < 0 for blob in known.blobs):
-            return False
-        self.recall([one])
-        return True
+            return None
+        return one if all(self.blobs.size(blob) >= 0 for blob in known.blobs) else None
+
+    def bring(self, name: str, run: str) -> bool:
+        """What a task saved in an earlier run, for this one, in which it need not run; False if that is not there."""
+        one = self.find(name, run)
+        if one is not None:
+            self.recall([one])
+        return one is not None
 
     def tree(self, name: str) -> str:
         """The digest of what a task saved in this run; empty if it saved nothing."""
         record = self.records.get(name)
-        return snapshots.load(record, self.blobs).tree if record else ""
+        if not record:
+            return ""
+        if record not in self.trees:
+            self.trees[record] = snapshots.load(record, self.blobs).tree
+        return self.trees[record]
 
     def above(self, name: str) -> list[str]:
         """The tasks whose files a task restores."""

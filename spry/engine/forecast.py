@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from spry.core.difference import brief, differences
+from spry.core.difference import AFTERWARDS, brief, differences
 from spry.core.events import Outcome, Reason, TaskFinished
 from spry.core.fingerprint import decode
 from spry.engine.freshness import counts
@@ -63,6 +63,10 @@ def _settle(attempts: Attempts, task: Task, last: Success | None) -> None:
     """Leave what a task leaves that does not run, or that only lends its text."""
     if last is not None:
         attempts.left.bring(task.name, last.captured, last.handed)
+        artifacts = attempts.artifacts
+        saved = artifacts.find(task.name, last.run) if task.saves and artifacts is not None else None
+        if saved is not None and artifacts is not None:
+            artifacts.records[task.name] = saved.record
     elif task.is_env:
         attempts.left.bring(task.name, dict.fromkeys(task.capture_keys, task.body.rstrip("\n")), {})
     code = last.exit_code if last is not None else None
@@ -85,8 +89,8 @@ def _standing(freshness: Freshness, step: Step, unknown: Collection[str]) -> Sta
 def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collection[str]) -> Standing:
     """Where a task stands that has succeeded before; raises SpryError for what a run would not get past either."""
     task, attempts = step.task, freshness.attempts
-    awaited = [name for name in freshness.identities.needs(step) if name in unknown]
-    restored = [part for part in decode(freshness.parts(task)) if part.kind == "saved"] if task.restore else []
+    both = (*freshness.identities.needs(step), *freshness.identities.restores(step))
+    awaited = [name for name in dict.fromkeys(both) if name in unknown]
     given = attempts.situation.params.get(task.name, {})
     valueless = [one.name for one in task.params if one.name not in given]
     try:
@@ -97,18 +101,20 @@ def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collecti
         raise
     now = freshness.sum(step, inputs, awaited)
     left_out = {("parameter", name) for name in valueless} | set(_unsettled(attempts, step, unknown))
-    left_out.update(("left", name) for name in awaited)
-    left_out.update(part[:2] for part in restored)  # only a run knows them
+    left_out.update((kind, name) for name in awaited for kind in AFTERWARDS)
     before = [part for part in decode(freshness.parts(task)) if part[:2] not in left_out]
     files = freshness.files(task, last)
     is_kept = bool(files.missing) and freshness.kept(task, files.missing) is not None
     reasons = [*differences(before, without(now, left_out).told), *_told(files, is_kept=is_kept)]
     if reasons:
         return Standing(STALE, tuple(reasons))
-    if awaited or valueless or restored:
-        return _open([*awaited, *(part.name for part in restored if part.name not in awaited)], valueless)
+    if awaited or valueless:
+        return _open(awaited, valueless)
     if not freshness.is_same(last, now):
         return Standing(STALE, ("something secret changed",))
+    artifacts = attempts.artifacts
+    if task.saves and (artifacts is None or artifacts.find(task.name, last.run) is None):
+        return Standing(STALE, ("what it saved is not kept any more",))
     return Standing(FRESH, tuple(f"{part.name} would be restored" for part in files.missing))
 
 

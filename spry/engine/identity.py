@@ -57,10 +57,17 @@ class Identities:
             self._add(both, "dependency", name, *self._definition(dep))
             if name not in unknown:
                 self._add(both, "left", name, *self._left(dep))
-        artifacts = self._attempts.artifacts
-        if step.task.restore is not None and artifacts is not None:
-            both.told.extend(Part("saved", name, artifacts.tree(name)) for name in artifacts.above(step.task.name))
+        both.told.extend(Part("saved", name, self._saved(name)) for name in self.restores(step) if name not in unknown)
         return both
+
+    def restores(self, step: Step) -> list[str]:
+        """The ancestors whose files a task restores."""
+        artifacts = self._attempts.artifacts
+        return artifacts.above(step.task.name) if step.task.restore is not None and artifacts is not None else []
+
+    def _saved(self, name: str) -> str:
+        artifacts = self._attempts.artifacts
+        return artifacts.tree(name) if artifacts is not None else ""
 
     def needs(self, step: Step) -> Iterator[str]:
         """The dependencies of a task; one without a script stands for its own as well, since it leaves nothing."""
@@ -91,6 +98,7 @@ class Identities:
         event = left.ended.get(task.name)
         ending = "" if event is None else f"{event.outcome} {event.exit_code}"
         values = [("ending", "", ending)]
+        values += [("saved", "", self._saved(task.name))] if task.saves else []
         values += [("captured", *pair) for pair in left.captured.get(task.name, {}).items()]
         values += [("handed", *pair) for pair in left.outputs.get(task.name, {}).items()]
         found = self._sum(values)

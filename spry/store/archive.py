@@ -139,6 +139,18 @@ class Archive:
             self._write(self._forget, run)
         return stale
 
+    def successes(self) -> list[tuple[str, str, str]]:
+        """The last successes of tasks that can be up to date: runbook, task and run."""
+        rows = self._all("SELECT book, task, run FROM successes")
+        return [(str(book), str(task), str(run)) for book, task, run in rows]
+
+    def forget_gone(self, root: str) -> None:
+        """Forget successes and digests of runbooks (named from a folder) and files that are not there any more."""
+        books = [row for row in self._all("SELECT DISTINCT book FROM successes") if not _is_there(root, row[0])]
+        files = [row for row in self._all("SELECT path FROM files") if not _is_there("", row[0])]
+        self._write(lambda _: self._connection.executemany("DELETE FROM successes WHERE book = ?", books), "")
+        self._write(lambda _: self._connection.executemany("DELETE FROM files WHERE path = ?", files), "")
+
     def resumable(self) -> set[str]:
         """The runs that are under way, or that somebody may go on with."""
         return {str(row[0]) for row in self._all(RESUMABLE)}
@@ -233,6 +245,11 @@ def _remove(folder: str) -> None:
         return
     except OSError as error:
         raise HostError(f"{folder}: {error.strerror}", "remove it yourself") from None
+
+
+def _is_there(root: str, path: object) -> bool:
+    name = path if isinstance(path, bytes) else os.fsencode(str(path))
+    return os.path.exists(os.path.join(os.fsencode(root), name))
 
 
 def _run(row: tuple[object, ...]) -> RunRecord:

@@ -122,17 +122,6 @@ class Cache:
             raise database.unusable(os.path.join(self._folder, database.NAME), error) from None
 
 
-def tidy(connection: Connection, root: str) -> None:
-    """Forget files and runbooks that are no longer there; `root` is the folder from which runbooks are named."""
-    files = [row for row in connection.execute("SELECT path FROM files") if not os.path.exists(row[0])]
-    books = list(connection.execute("SELECT DISTINCT book FROM successes"))
-    gone = [row for row in books if not os.path.exists(os.path.join(root, row[0]))]
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany("DELETE FROM files WHERE path = ?", files)
-    connection.executemany("DELETE FROM successes WHERE book = ?", gone)
-    connection.execute("COMMIT")
-
-
 def _success(*row: Any) -> Success:
     fingerprint, secret, outputs, captured, handed, code, run = row
     return Success(fingerprint, secret, outputs, _values(captured), _values(handed), code, str(run))

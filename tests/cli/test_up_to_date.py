@@ -449,6 +449,101 @@ def test_the_files_of_the_last_success_are_kept_and_no_others(built):
     assert built.read("out/all") == "threeb"
 
 
+# Artifacts
+
+SAVER = cell("bash make --inputs 'src/*.c' --save out", "cat src/*.c > out")
+TAKER = cell("bash take --dep make --restore --outputs end", 'cat out > "$SPRY_DIR/end"')
+
+
+def test_what_a_task_saved_comes_back_with_it(book):
+    source(book, a="a")
+    always = cell("bash always --dep make --restore", 'cat out > "$SPRY_DIR/got"')
+    assert ran(book(SAVER, always)) == ["make", "always"]
+    book.path("got").unlink()
+    book.path("out").unlink()
+
+    assert ran(book) == ["always"]
+    assert book.read("got") == "a"
+    assert ran(book) == ["always"]
+
+
+def test_what_an_ancestor_saved_decides_for_a_task_that_restores_it(book):
+    source(book, a="a")
+    between = cell("bash between --dep make", ":")
+    book(SAVER, between, TAKER.replace("--dep make", "--dep between"))
+    assert ran(book) == ["make", "between", "take"]
+    assert ran(book) == ["between"]
+
+    source(book, a="b")
+    assert notes(book)["take"].endswith("may run: depends on what between leaves; what make leaves")
+    assert ran(book) == ["make", "between", "take"]
+    assert book.read("end") == "b"
+
+
+def test_a_save_of_the_same_files_runs_nobody_else(book):
+    source(book, a="a")
+    ran(book(SAVER, TAKER))
+    source(book, a="", b="a")
+
+    assert ran(book) == ["make"]
+
+
+def test_what_is_saved_decides_also_where_nothing_is_restored(book):
+    source(book, a="a")
+    book(SAVER, cell("bash use --dep make --inputs src/a.c", ":"))
+    assert ran(book) == ["make", "use"]
+    source(book, b="b")
+
+    assert ran(book) == ["make", "use"]
+
+
+def test_the_forecast_knows_what_was_saved(book):
+    source(book, a="a")
+    ran(book(SAVER, TAKER))
+
+    assert (state(book, "make"), state(book, "take")) == ("up to date", "up to date")
+    assert "Up to date: 2 of 2 tasks" in book.run("status").stdout
+
+
+def test_a_task_whose_saved_files_are_lost_runs(book):
+    import shutil
+
+    source(book, a="a")
+    ran(book(SAVER))
+    shutil.rmtree(store(book))
+
+    assert state(book, "make") == "would run: what it saved is not kept any more"
+    assert ran(book) == ["make"]
+
+
+def test_tidying_keeps_what_tasks_that_are_up_to_date_made_and_saved(book):
+    source(book, a="a")
+    ran(book(SAVER, TAKER))
+    ran(book)
+    assert book.run("system", "tidy", "--keep", "0").exit_code == 0
+    book.path("end").unlink()
+
+    assert ran(book) == []
+    assert book.read("end") == "a"
+
+
+def test_tidying_forgets_runbooks_and_files_that_are_gone(book):
+    source(book, a="a")
+    book.path(".spry").mkdir()
+    ran(book(BUILD, name="other.md"), "other.md")
+    ran(book(BUILD.replace("out/all", "out/more")))
+    book.path("other.md").unlink()
+    book.path("src/a.c").unlink()
+    assert len(list(book.path(".spry/artifacts/holds").iterdir())) == 2
+    book.run("system", "tidy", "--keep", "0")
+
+    database = sqlite3.connect(book.path(".spry/spry.db"))
+    assert list(database.execute("SELECT book FROM successes")) == [("./Spryfile.md",)]
+    assert not [path for (path,) in database.execute("SELECT path FROM files") if path.endswith(b"a.c")]
+    database.close()
+    assert len(list(book.path(".spry/artifacts/holds").iterdir())) == 1
+
+
 # Dependencies
 
 
