@@ -84,6 +84,8 @@ def _standing(freshness: Freshness, step: Step, unknown: Collection[str]) -> Sta
         return _compared(freshness, step, last, unknown)
     except SpryError as error:
         return Standing(BROKEN, (error.message,))
+    except ValueError:
+        return Standing(STALE, ("its last success was recorded by another version of spry",))
 
 
 def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collection[str]) -> Standing:

@@ -793,6 +793,18 @@ def test_two_machines_have_one_fingerprint_for_one_content(book):
     assert [row[:2] for row in found[0]] == [("./Spryfile.md", "build"), ("./Spryfile.md", "lint")]
 
 
+def test_a_success_of_another_recipe_is_none(book):
+    source(book, a="a")
+    book.path(".spry").mkdir()
+    ran(book(BUILD))
+    database = sqlite3.connect(book.path(".spry/spry.db"), isolation_level=None)
+    database.execute("UPDATE successes SET fingerprint = 'other', parts = ?, outputs = ?", (b"of another", b"recipe"))
+    database.close()
+
+    assert state(book) == "would run: its last success was recorded by another version of spry"
+    assert [ran(book), ran(book)] == [["build"], []]
+
+
 def test_a_damaged_history_makes_everything_run(built):
     for path in (built.place / "home").rglob("spry.db"):
         path.write_bytes(b"no database" * 1000)
