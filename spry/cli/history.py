@@ -157,7 +157,7 @@ def system(request: Request, screen: Screen) -> int:
         keep = seconds
     archive = archive_of(request)
     gone = archive.tidy(time.time() - keep) if archive else []
-    dropped = _sweep(archive, _folder(request))
+    dropped = _sweep(archive, folder_of(request))
     if request.json:
         import json
 
