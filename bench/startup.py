@@ -41,6 +41,7 @@ def starts(rounds: int) -> list[dict[str, object]]:
             "python -c pass": None,
             "spry --version": ["--version"],
             "spry ls": ["ls", "one.md"],
+            "spry exec echo hi": ["exec", "echo", "hi"],
             "spry task one, again": ["task", "one", "one.md"],
             "spry task one, first": ["task", "one", "one.md"],
         }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import NamedTuple
 
-from spry.api.places import STDIN
+from spry.api.places import STDIN, project
 from spry.core.fingerprint import definition, digest
+from spry.core.model import Task
 from spry.core.plan import Selection
 from spry.engine.project import upward
 from spry.errors import HostError
 from spry.store import database
 from spry.store.history import Beginning, History, Left, Unrecorded, durations, work_of
+from spry.store.lock import claimed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from spry.store.archive import Archive
     from spry.store.records import TaskRecord
 
-OWN = ".spry"
 EARLIER = "succeeded in run"
 
 
 class Origin(NamedTuple):
     """Where a plan comes from, so that it can be made again: absolute `files` (or `<stdin>`) and what was selected.
 
-    `resumed` is the run that it continues, `recalled` what is known from there of tasks that need not run again.
+    `resumed` is the run that it continues, `recalled` what is known from there of tasks that need not run again. A plan
+    that comes from no file is made of the `tasks` themselves.
     """
 
     files: tuple[str, ...]
@@ -41,6 +42,7 @@ class Origin(NamedTuple):
     selection: Selection = Selection()
     resumed: str = ""
     recalled: Mapping[str, TaskRecord] = {}
+    tasks: tuple[Task, ...] = ()
 
 
 def origin(files: Sequence[File], selection: Selection) -> Origin:
@@ -78,8 +80,8 @@ class recorded:  # noqa: N801 - reads as what it does: with recorded(...)
             assert connection is not None
             try:
                 _mark_lost(folder, connection)
-                _follow(connection, attempts)
-                beginning = _beginning(origin, asked, attempts)
+                lock = _claim(folder, connection, attempts)
+                beginning = _beginning(origin, asked, attempts, lock)
                 self._usual = durations(connection, work_of(beginning.request))
                 self._histories = [History(folder, connection, beginning, _left(attempts), warn)]
             except BaseException:
@@ -109,23 +111,22 @@ def recall(origin: Origin | None, attempts: Attempts) -> dict[str, str]:
 def place(folder: str) -> str:
     """Where the runs of the runbooks in a folder are remembered: the nearest `.spry/`, or the user's own state.
 
-    It is looked for up to the root of the repository. Outside of a repository every folder has its own history.
+    Outside of a repository and of a project every folder has its own history.
     """
-    above = root(folder)
-    own = os.path.join(above, OWN)
-    if _is_ours(own):
+    own = project(folder)
+    if own is not None:
         return own
     if not os.path.isabs(home()):
         message = "there is no place for the history: neither HOME nor XDG_STATE_HOME names a folder"
-        raise HostError(message, f"set one of them, make a folder {OWN} beside the runbook, or use --no-history")
-    above = os.path.realpath(above)
+        raise HostError(message, "set one of them, make a project with spry init, or use --no-history")
+    above = os.path.realpath(root(folder))
     return os.path.join(home(), f"{os.path.basename(above) or 'root'}-{digest(above)[:10]}")
 
 
 def root(folder: str) -> str:
     """The folder whose runs are remembered together: the nearest with a `.spry/`, else the root of the repository."""
-    folders = list(upward(folder))
-    return next((above for above in folders if _is_ours(os.path.join(above, OWN))), folders[-1])
+    own = project(folder)
+    return list(upward(folder))[-1] if own is None else os.path.dirname(own)
 
 
 def home() -> str:
@@ -134,16 +135,6 @@ def home() -> str:
     if not os.path.isabs(state):  # a relative one does not count, says whoever invented the variable
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(state, "spry")
-
-
-def _is_ours(path: str) -> bool:
-    """Whether there is a folder for history that is not laid there by a stranger, who would read and write it."""
-    try:
-        own, above = os.stat(path), os.stat(os.path.dirname(path))
-    except OSError:
-        return False
-    is_open = bool(above.st_mode & stat.S_IWOTH) and own.st_uid != os.geteuid()
-    return stat.S_ISDIR(own.st_mode) and not is_open
 
 
 def archive(folder: str) -> Archive | None:
@@ -166,12 +157,12 @@ def sweep(run: str) -> None:
     by_mark(run)
 
 
-def _follow(connection: Connection, attempts: Attempts) -> None:
-    """Runs are in the order of their ids: where the clock went back, a new one still comes after all others."""
+def _claim(folder: str, connection: Connection, attempts: Attempts) -> int:
+    """Give a run an id that is its own, and its lock: later runs have larger ids, also where the clock went back."""
     latest = connection.execute("SELECT max(run) FROM runs").fetchone()[0]
-    if latest is not None and latest >= int(attempts.situation.run):
-        run = str(latest + 1 + os.getpid())  # two that begin now do not take the same
-        attempts.situation = attempts.situation._replace(run=run)
+    run, lock = claimed(folder, max(int(attempts.situation.run), (latest or 0) + 1))
+    attempts.situation = attempts.situation._replace(run=run)
+    return lock
 
 
 def _mark_lost(folder: str, connection: Connection) -> None:
@@ -190,7 +181,7 @@ def _as_event(record: TaskRecord) -> TaskFinished:
     )
 
 
-def _beginning(origin: Origin, asked: Wishes, attempts: Attempts) -> Beginning:
+def _beginning(origin: Origin, asked: Wishes, attempts: Attempts, lock: int) -> Beginning:
     """What was asked for, without anything secret."""
     plan, situation = attempts.plan, attempts.situation
     tasks = [step.task for step in plan.steps.values()]
@@ -207,11 +198,19 @@ def _beginning(origin: Origin, asked: Wishes, attempts: Attempts) -> Beginning:
         "words": asked.words,
         "caller": situation.folder,
     }
+    if origin.tasks:
+        request["tasks"] = [_written(task) for task in origin.tasks]
     if attempts.secrets is not None:
         given = {name: attempts.secrets.clean(request[name]) for name in ("params", "env", "words")}
         request.update(given, masked=any(request[name] != value for name, value in given.items()))
     definitions = [digest_of(attempts, name) for name in plan.steps]
-    return Beginning(situation.run, request, origin.folder, definitions, origin.resumed)
+    return Beginning(situation.run, request, origin.folder, definitions, origin.resumed, lock)
+
+
+def _written(task: Task) -> dict[str, object]:
+    """What is not as in any other task."""
+    usual = Task._field_defaults
+    return {name: value for name, value in task._asdict().items() if name not in usual or value != usual[name]}
 
 
 def _left(attempts: Attempts) -> Callable[[TaskFinished], Left]:

@@ -12,10 +12,11 @@ from spry.errors import HostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 STDIN = "<stdin>"
 NAMES = ("Spryfile.md", "README.md")
+OWN = ".spry"  # the folder that makes a project of the one it is in
 UNKNOWN, ANYBODY = -1, -2  # owners of what comes through a pipe, and of a file that others may write
 
 
@@ -128,6 +129,49 @@ def nearest() -> list[File]:
 def runbooks_in(folder: str) -> list[File]:
     """The runbook of the project in a folder, as `nearest` looks for it there and nowhere above; perhaps none."""
     return next((found for search in (_configured, _spryfile, _readme) if (found := search(folder))), [])
+
+
+def project(folder: str) -> str | None:
+    """The `.spry/` that a folder belongs to, the nearest upward; None without one.
+
+    It is looked for up to the root of the repository; outside of one, as far up as folders are our own.
+    """
+    for above in _candidates(folder):
+        path = os.path.join(above, OWN)
+        if _is_ours(path):
+            return path
+    return None
+
+
+def _candidates(folder: str) -> Iterator[str]:
+    """The folders that may hold the project of a folder, the nearest first."""
+    folders = list(upward(folder))
+    if len(folders) > 1 or os.path.exists(os.path.join(folder, ".git")):
+        yield from folders
+        return
+    while _is_own(folder):
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above
+
+
+def _is_own(folder: str) -> bool:
+    try:
+        return os.stat(folder).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _is_ours(path: str) -> bool:
+    """Whether there is a folder for history that is not laid there by a stranger, who would read and write it."""
+    try:
+        own, above = os.stat(path), os.stat(os.path.dirname(path))
+    except OSError:
+        return False
+    is_open = bool(above.st_mode & stat.S_IWOTH) and own.st_uid != os.geteuid()
+    return stat.S_ISDIR(own.st_mode) and not is_open
 
 
 def _configured(folder: str) -> list[File]:

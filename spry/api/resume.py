@@ -8,9 +8,10 @@ from typing import NamedTuple
 from spry.api.history import Origin
 from spry.api.load import load
 from spry.api.places import STDIN, find
+from spry.api.single import plan_of
 from spry.api.wishes import bind
 from spry.core.fingerprint import definition
-from spry.core.model import Settings
+from spry.core.model import Settings, Task
 from spry.core.plan import Selection, select, waits_for_all
 from spry.errors import UsageError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from spry.api.places import File
     from spry.api.wishes import Wishes
-    from spry.core.model import Plan, Task
+    from spry.core.model import Plan
     from spry.store.archive import Archive
     from spry.store.records import RunRecord, TaskRecord
 
@@ -63,6 +64,8 @@ def resumption(archive: Archive, run: RunRecord, given: Wishes, *, from_start: b
     if request.get("masked"):
         raise UsageError(f"a value that run {run.run} was given holds a secret, and is not kept", "run the tasks anew")
     _return_to(str(request["caller"]))
+    if request.get("tasks"):
+        return _anew(request, run, given)
     files = find([_shown(path) for path in request["files"]])
     graph = load(files)
     selection = Selection(**{name: _frozen(value) for name, value in request["selection"].items()})
@@ -85,6 +88,17 @@ def _lost(archive: Archive, run: str, plan: Plan, records: Mapping[str, TaskReco
     from spry.api.artifacts import lost
 
     return lost(archive, run, plan, records)
+
+
+def _anew(request: Mapping[str, Any], run: RunRecord, given: Wishes) -> Resumption:
+    """A command or a pipeline again, from its start: what its first stages left was for the next ones only."""
+    tasks = tuple(Task(**{name: _frozen(value) for name, value in one.items()}) for one in request["tasks"])
+    if tasks[0].stdin:
+        raise UsageError(f"run {run.run} read what was piped into it, which is gone", "run the command anew")
+    plan = plan_of(tasks)
+    selection = Selection(**{name: _frozen(value) for name, value in request["selection"].items()})
+    origin = Origin((), run.folder, selection, run.run, tasks=tasks)
+    return Resumption(plan, _asked(request, given, plan)._replace(own_code=True), origin, (), ())
 
 
 def kept(plan: Plan, records: Mapping[str, TaskRecord], definitions: Mapping[str, str]) -> Kept:
@@ -158,8 +172,8 @@ def _shown(path: str) -> str:
 
 
 def _frozen(value: Any) -> Any:
-    """JSON has lists where a selection has tuples."""
-    return tuple(value) if isinstance(value, list) else value
+    """JSON has lists where a selection or a task has tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def summary(found: Resumption, run: RunRecord) -> Sequence[str]:

@@ -58,7 +58,15 @@ def run_plan(
         attempts.check()
         line = pair(attempts.close)  # before anything is opened that two must not share
         done = ready(attempts, asked, origin, given)
-        options = Options(jobs_of(plan, asked), asked.fail_fast, asked.timeout, asked.yes, grace_of(plan), done)
+        options = Options(
+            jobs_of(plan, asked),
+            asked.fail_fast,
+            asked.timeout,
+            asked.yes,
+            grace_of(plan),
+            done,
+            own_code=asked.own_code,
+        )
         executor = LocalExecutor(options.jobs, line=line)
         try:
             go = partial(_recorded, plan, asked, executor, attempts, options, origin, warn)

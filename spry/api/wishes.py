@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Wishes(NamedTuple):
-    """What the command line asks of a run: seconds, numbers and mappings instead of text."""
+    """What the command line asks of a run: seconds, numbers and mappings instead of text.
+
+    With `own_code` it ends with the exit code of the task that failed.
+    """
 
     jobs: int | None = None
     fail_fast: bool = False
@@ -28,6 +31,7 @@ class Wishes(NamedTuple):
     params: Mapping[str, str] = {}
     words: Mapping[str, tuple[str, ...]] = {}
     reports: Sequence[Target] = ()
+    own_code: bool = False
 
 
 def wishes(request: Any) -> Wishes:

@@ -50,13 +50,24 @@ def read(argv: Sequence[str]) -> int:
 def request(argv: Sequence[str]) -> Request | None:
     """What a command line asks for, or None where click has answered already (`--help`, `completion`)."""
     words = None
-    if "--" in argv:
+    if "--" in argv and _name(argv) != "exec":
         at = list(argv).index("--")
         words, argv = tuple(argv[at + 1 :]), argv[:at]
     if argv and is_runbook(argv[0]):
         argv = ["ls", *argv]
     asked = commands.main(list(argv), prog_name="spry", standalone_mode=False, obj=words)
     return asked if isinstance(asked, Request) else None
+
+
+def _name(argv: Sequence[str]) -> str:
+    """The command that a line begins with, behind options that stand before it."""
+    words = iter(argv)
+    for word in words:
+        if not word.startswith("-"):
+            return word
+        if word in ("-f", "--file", "-C", "--chdir"):
+            next(words, None)
+    return ""
 
 
 class Commands(click.Group):
@@ -237,9 +248,59 @@ _command(
     argument="NAME|FILE.md",
 )
 
+
+def _one() -> None:
+    """`spry exec`, whose options end where its command begins."""
+
+    def body(words: tuple[str, ...], **values: Any) -> Request:
+        meta = click.get_current_context().meta
+        if meta["spry.files"]:
+            raise click.UsageError("spry exec takes no runbook with -f; try --pipeline FILE.md")
+        values["chdir"] = meta["spry.chdir"] if values["chdir"] is None else values["chdir"]
+        return Request("exec", words=words or None, **values)
+
+    command: Any = body
+    for option in reversed(options.ONE):
+        command = _option(option)(command)
+    text = """Run one command, and pass its output and exit code on; what is piped in, it reads.
+
+    \b
+      spry exec make -j4
+      spry exec --timeout 30 --memory 512 python report.py
+      spry exec --spec nightly
+      spry exec --function tools.report:build --arg 2026 --kw fast=yes
+    """
+    command = click.argument("words", nargs=-1, metavar="[CMD [ARGS]...]", type=click.UNPROCESSED)(command)
+    commands.command("exec", help=text, context_settings={"allow_interspersed_args": False})(command)
+
+
+_one()
+_command(
+    "init",
+    (options.CHDIR, options.NO_COLOR, *options.AUTOSTART),
+    """Make the current folder a project: history and saved specs of all below it are kept in its .spry folder.
+
+    \b
+      spry init
+    """,
+    argument="",
+)
+_command(
+    "spec",
+    (options.CHDIR, options.CONTEXT, options.NO_COLOR, options.JSON, options.KIND, options.REPLACE),
+    """Look after saved specs: create NAME [FILE], list, show NAME, validate NAME|PATH..., delete NAME, generate [NAME].
+
+    \b
+      spry spec generate nightly > nightly.json
+      spry spec create nightly nightly.json
+      spry exec --spec nightly
+    """,
+    argument="ACTION|NAME|PATH",
+    required=True,
+)
 _command(
     "runs",
-    (*options.LISTING, options.STATE, options.STATS),
+    (*options.REMEMBERED, options.STATE, options.STATS),
     """List the runs that are remembered, the latest first.
 
     \b
@@ -251,7 +312,7 @@ _command(
 )
 _command(
     "status",
-    (*options.LISTING, options.WATCH),
+    (*options.REMEMBERED, options.WATCH),
     """Show how the whole stands, or one run with its tasks; the end of an id is enough.
 
     \b
@@ -262,7 +323,7 @@ _command(
 )
 _command(
     "logs",
-    (*options.LISTING, options.FOLLOW, options.RAW),
+    (*options.REMEMBERED, options.FOLLOW, options.RAW),
     """Print what the tasks of a run wrote, or one of them.
 
     \b
@@ -274,7 +335,7 @@ _command(
 )
 _command(
     "result",
-    (*options.LISTING, options.WAIT, options.STREAM, options.ALL, options.PEEK),
+    (*options.REMEMBERED, options.WAIT, options.STREAM, options.ALL, options.PEEK),
     """Print what came of a run, or of one of its tasks: its status, exit code and output.
 
     \b
@@ -311,7 +372,7 @@ _command(
 )
 _command(
     "system",
-    (*options.LISTING, options.KEEP),
+    (*options.REMEMBERED, options.KEEP),
     """Look after what is remembered: `tidy` forgets old runs, except those that can still be resumed.
 
     \b

@@ -37,10 +37,19 @@ def _command(request: Request, screen: Screen) -> int:
         from spry.cli.run import run
 
         return run(request, screen)
+    if request.command in {"exec", "init", "spec"}:
+        from spry.cli import execute
+
+        return execute.COMMANDS[request.command](request, screen)
     if request.command in {"runs", "status", "logs", "result", "resume", "system"}:
         from spry.cli import history
 
         return history.COMMANDS[request.command](request, screen)
+    return _another(request, screen)
+
+
+def _another(request: Request, screen: Screen) -> int:
+    """The commands that are about something else than runs."""
     if request.command == "queue":
         from spry.cli import queues
 

@@ -187,7 +187,9 @@ def archive_of(request: Request) -> Archive | None:
 
 
 def folder_of(request: Request) -> str:
-    """The folder of the runbook that is named, or of the nearest one; without any, the current one."""
+    """The folder of the project or the runbook that is named, or of the nearest one; without any, the current one."""
+    if request.context:
+        return os.path.abspath(request.context)
     if request.files and request.files[0] == STDIN:
         return os.getcwd()
     try:

@@ -69,6 +69,22 @@ class Request(NamedTuple):
     drain: bool = False
     repos: tuple[str, ...] = ()
     parallel: bool = False
+    context: str | None = None
+    memory: str | None = None
+    cpu: str | None = None
+    interactive: bool = False
+    name: str | None = None
+    spec: str | None = None
+    pipeline: str | None = None
+    function: str | None = None
+    arg: tuple[str, ...] = ()
+    kw: tuple[str, ...] = ()
+    no_stream: bool = False
+    wait: bool = False
+    autostart: bool = False
+    no_autostart: bool = False
+    replace: bool = False
+    kind: str | None = None
 
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
@@ -77,6 +93,7 @@ FILE = Option("files", "--file", "-f", "FILE", many=True, help="A runbook: a fil
 CHDIR = Option("chdir", "--chdir", "-C", "DIR", help="Go to this folder first.")
 NO_COLOR = Option("no_color", "--no-color", help="No colours, whatever the terminal can do.")
 JSON = Option("json", "--json", help="Print JSON instead of text.")
+CONTEXT = Option("context", "--context", "", "DIR", help="The project of this folder, instead of the nearest one.")
 PLACES = (FILE, CHDIR, NO_COLOR)
 
 RUNNING = (
@@ -98,6 +115,7 @@ RUNNING = (
         "report", "--report", "", "FORMAT=FILE", many=True, help="Write a report: junit, json, markdown, tap, html."
     ),
     Option("no_history", "--no-history", help="Do not write this run down; it cannot be resumed."),
+    CONTEXT,
     Option("skip", "--skip", "", "TASK", many=True, help="Leave this task out; it counts as done."),
     Option("from_", "--from", "", "TASK", help="Start at this task: it, its dependents and what those need."),
     Option("until", "--until", "", "TASK", help="Stop at this task: it and its dependencies."),
@@ -107,6 +125,7 @@ NARROWING = (
     Option("tag", "--tag", "", "NAME", many=True, help="Run the tasks with this tag."),
 )
 LISTING = (*PLACES, JSON)
+REMEMBERED = (*LISTING, CONTEXT)
 NOT_RESUMED = {"files", "force", "show_dag", "skip", "from_", "until", "no_history"}
 RESUMING = (
     FILE,
@@ -114,7 +133,7 @@ RESUMING = (
     Option("from_start", "--from-start", help="Run everything again, also what succeeded."),
 )
 REPOS = Option("repos", "--repos", "", "GLOB", many=True, help="Only repositories with such a name: 'pkg-{a,b}'.")
-ONE_BY_ONE = {"files", "show_dag", "skip", "from_", "until"}
+ONE_BY_ONE = {"context", "files", "show_dag", "skip", "from_", "until"}
 OVER_MANY = (
     REPOS,
     Option("parallel", "--parallel", help="All repositories at once, up to --jobs tasks in all."),
@@ -126,6 +145,14 @@ STATS = Option("stats", "--stats", help="How often each task ran, how it ended, 
 STREAM = Option("stream", "--stream", help="Print the output as it comes, until the run is over.")
 ALL = Option("all", "--all", help="Of all runs that are over and whose results were not collected before.")
 PEEK = Option("peek", "--peek", help="With --all: do not count them as collected.")
+AUTOSTART = (
+    Option("autostart", "--autostart", help="Make a folder for what is started by itself (the default)."),
+    Option("no_autostart", "--no-autostart", help="Make no folder for what is started by itself."),
+)
+KIND = Option(
+    "kind", "--type", choices=("task", "pipeline"), metavar="TYPE", help="Of what: task (the default) or pipeline."
+)
+REPLACE = Option("replace", "--replace", help="Write over a spec of that name.")
 WATCH = Option("watch", "--watch", help="Look again whenever something has changed, until the run is over.")
 FOLLOW = Option("follow", "--follow", help="Go on until the run is over.")
 RAW = Option("raw", "--raw", help="Pass the bytes untouched, also to a terminal.")
@@ -137,11 +164,48 @@ EVERY = Option("all", "--all", help="All messages instead of one.")
 LEAVE = Option("peek", "--peek", help="Leave the messages where they are.")
 TARGET = Option("target", "--target", "", "QUEUE", help="Only the aliases of this queue.")
 DRAIN = Option("drain", "--drain", help="Stop once the inbox is empty.")
-NOT_WORKED = {"dry_run", "force", "report", "show_dag", "fail_fast", "timeout", "skip", "from_", "until", "json"}
+NOT_WORKED = {
+    "context",
+    "dry_run",
+    "force",
+    "report",
+    "show_dag",
+    "fail_fast",
+    "timeout",
+    "skip",
+    "from_",
+    "until",
+    "json",
+}
 WORKING = (*(option for option in RUNNING if option.field not in NOT_WORKED), DRAIN)
+
+ONE = (
+    CHDIR,
+    CONTEXT,
+    NO_COLOR,
+    Option("timeout", "--timeout", "", "DUR", help="End it after this time: 90, 30s, 5m, 1h30m."),
+    Option("memory", "--memory", "", "MB", help="End it when its processes use more memory: 512 (megabytes), 2G."),
+    Option("cpu", "--cpu", "", "PERCENT", help="End it when its processes use more of a processor for a while."),
+    Option("env", "--env", "", "K=V", many=True, help="Set an environment variable for it."),
+    Option("interactive", "--interactive", help="Give it the terminal."),
+    Option("name", "--name", "", "NAME", help="The name of the task in the history (default: that of the program)."),
+    Option("tag", "--tag", "", "NAME", many=True, help="Note this tag with the run."),
+    Option("spec", "--spec", "", "NAME|PATH", help="Run a saved spec, a spec in a file, or runbook.md#task."),
+    Option("pipeline", "--pipeline", "", "NAME|PATH", help="Run the stages of a pipeline, or a runbook."),
+    Option("function", "--function", "", "MODULE:FUNC", help="Call a Python function and print what it returns."),
+    Option("arg", "--arg", "", "VALUE", many=True, help="A positional argument of the function, as text."),
+    Option("kw", "--kw", "", "KEY=VALUE", many=True, help="A keyword argument of the function, as text."),
+    Option("stream", "--stream", help="Show the output as it comes (the default)."),
+    Option("no_stream", "--no-stream", help="Show the output once it is over."),
+    Option("wait", "--wait", help="Wait until it is over (the default)."),
+    Option("json", "--json", help="Print events as JSON, one a line."),
+    Option("no_history", "--no-history", help="Do not write this run down."),
+    Option("yes", "--yes", "-y", help="Answer every question with yes."),
+)
 
 # The commands that are run most, which `quick` reads without click.
 QUICK: Mapping[str, tuple[Option, ...]] = {
+    "exec": ONE,
     "task": RUNNING,
     "runbook": RUNNING + NARROWING,
     "run": RUNNING + NARROWING,

@@ -24,12 +24,25 @@ def read(argv: Sequence[str]) -> Request | None:
     if options is None:
         return None
     spellings = {name: option for option in options for name in (option.long, option.short) if name}
+    if argv[0] == "exec":
+        return _command(argv[1:], spellings)
     words = None
     rest = list(argv[1:])
     if "--" in rest:
         words = tuple(rest[rest.index("--") + 1 :])
         rest = rest[: rest.index("--")]
     return _request(argv[0], rest, words, spellings)
+
+
+def _command(rest: Sequence[str], spellings: dict[str, Option]) -> Request | None:
+    """`spry exec`: from the first word that is no option on, everything belongs to the command."""
+    at = 0
+    while at < len(rest) and rest[at].startswith("-") and rest[at] not in ("-", "--"):
+        spelling, equals, _ = rest[at].partition("=")
+        option = spellings.get(spelling)
+        at += 2 if option and option.metavar and not equals else 1
+    words = tuple(rest[at + 1 :] if rest[at : at + 1] == ["--"] else rest[at:])
+    return _request("exec", rest[:at], words or None, spellings)
 
 
 def _request(

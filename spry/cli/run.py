@@ -41,6 +41,8 @@ def run(request: Request, screen: Screen) -> int:
     selection = Selection(request.names, graphs, tags, request.skip, request.from_, request.until)
     plan = select(graph, selection)
     come_from = None if request.no_history else origin(files, selection)
+    if come_from is not None and request.context:
+        come_from = come_from._replace(folder=os.path.abspath(request.context))
     if request.show_dag:
         from spry.cli.look import draw
 
@@ -109,7 +111,7 @@ def start(
             plan,
             asked,
             listeners,
-            warn=partial(_warn, screen),
+            warn=partial(warn, screen),
             has_terminal=has_terminal,
             origin=come_from,
             files=files,
@@ -140,7 +142,8 @@ def _shown(plan: Plan, request: Request, screen: Screen) -> tuple[Output, *tuple
     return shown, Annotations(screen.runner, plan, os.environ.get("GITHUB_WORKSPACE", ""))
 
 
-def _warn(screen: Screen, text: str) -> None:
+def warn(screen: Screen, text: str) -> None:
+    """Say what no event can."""
     screen.say(("warning", "spry: "), text)
 
 

@@ -45,7 +45,7 @@ def definition(
     environment = (sorted(settings.env.items()), settings.env_files, settings.env_mode, task.env, task.env_files)
     leaves = (task.captures, task.saves, task.outputs, task.inputs, task.exit_codes, task.interpolate)
     queues = (task.inbox, task.outbox)
-    parts = (task.body, program, place, environment, leaves, queues, given, tuple(words))
+    parts = (task.body, program, place, environment, leaves, queues, given, (*task.argv, *words))
     return digest(ascii(parts))
 
 

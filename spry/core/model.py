@@ -61,6 +61,8 @@ class Task(NamedTuple):
     """One cell that can run, with every value resolved: cell over DEFAULTS over front matter over built-in.
 
     `line`, `column` are the place of the NAME, `body_line` the file line of the body's first line. Times are seconds.
+    With an `argv` it is no cell but a command to start as it is, without a shell; `stdin` is `-` for what we were
+    given ourselves, or the dependency whose output it reads.
     """
 
     name: str
@@ -109,6 +111,8 @@ class Task(NamedTuple):
     reserved: str | None = None
     expressions: tuple[Expression, ...] = ()
     origins: tuple[tuple[str, str], ...] = ()
+    argv: tuple[str, ...] = ()
+    stdin: str = ""
 
     @property
     def is_env(self) -> bool:
@@ -118,7 +122,7 @@ class Task(NamedTuple):
     @property
     def needs_process(self) -> bool:
         """Whether running it starts a process: an empty body groups its dependencies and succeeds by itself."""
-        return not self.is_env and bool(self.body.strip())
+        return bool(self.argv) or (not self.is_env and bool(self.body.strip()))
 
     @property
     def capture_keys(self) -> tuple[str, ...]:

@@ -146,6 +146,18 @@ def exit_code(
     return _code_of_tasks([event for event in finished if not event.optional], timed_out_run=timed_out_run)
 
 
+def own_code(finished: Iterable[TaskFinished]) -> int:
+    """The code of the first task that failed, as a shell would tell it: its own, 128 + N for signal N, 124, or 1."""
+    for event in finished:
+        if event.outcome is Outcome.FAILED and not event.optional:
+            if event.reason is Reason.TIMEOUT:
+                return TIMED_OUT
+            if event.reason is Reason.SIGNAL and event.signal is not None:
+                return 128 + event.signal
+            return (event.exit_code if event.reason is Reason.EXIT_CODE else None) or FAILED
+    return FAILED
+
+
 def _code_of_tasks(required: list[TaskFinished], *, timed_out_run: bool) -> int:
     failures = [event for event in required if event.outcome is Outcome.FAILED or event.reason is Reason.DECLINED]
     if any(event.reason is not Reason.TIMEOUT for event in failures):

@@ -116,6 +116,8 @@ class Attempts:
         argv = (*self.environments.isolation(step).runner, *made.argv)
         limits, terminal = task.limits, task.interactive
         stdin = self.messages.stdin(task) if self.messages is not None else ""
+        if task.stdin and not stdin:
+            stdin = self.left.piped(task.stdin)
         return Attempt(task.name, number, argv, env, made.cwd, "", limits, terminal, veil, stdin)
 
     def _guarded(self, task: Task, body: str, env: Mapping[bytes, bytes]) -> tuple[bool, Stream | None]:

@@ -34,12 +34,13 @@ class Leavings:
         self.captured: dict[str, dict[str, str]] = {}
         self.outputs: dict[str, dict[str, str]] = {}
         self.ended: dict[str, TaskFinished] = {}
+        self.read = {step.task.stdin for step in plan.steps.values() if step.task.stdin}
 
     def begin(self, task: Task, number: int) -> None:
         """An attempt begins: what an earlier one has left counts no more."""
         if number > 1:
             self.forget(task.name)
-        if task.captures or task.outbox:
+        if task.captures or task.outbox or task.name in self.read:
             from spry.engine.captures import Keeper  # noqa: PLC0415 - few tasks capture
 
             self.keepers[task.name] = Keeper()
@@ -83,6 +84,8 @@ class Leavings:
             return
         if keeper.fault is not None:
             raise keeper.fault
+        if not task.captures:
+            return
         from spry.artifacts import files  # noqa: PLC0415 - few tasks capture
 
         value = os.fsdecode(keeper.head(LARGEST + 1)).rstrip("\n")
@@ -95,7 +98,8 @@ class Leavings:
     def finished(self, event: TaskFinished) -> None:
         """A task has its outcome: its dependents may ask for it."""
         self.ended[event.task] = event
-        if event.outcome is not Outcome.SUCCEEDED or event.task in self.keepers:
+        is_read = event.outcome is Outcome.SUCCEEDED and event.task in self.read
+        if event.outcome is not Outcome.SUCCEEDED or (event.task in self.keepers and not is_read):
             self.forget(event.task)
 
     def recall(self, event: TaskFinished, captured: Mapping[str, str], outputs: Mapping[str, str]) -> None:
@@ -127,6 +131,16 @@ class Leavings:
         if len(handed) > 1:
             raise SpryError(f"several dependencies handed over a value {key}", "give them different names")
         return handed.pop() if handed else None
+
+    def piped(self, source: str) -> str:
+        """What a task reads that is given the output of another, as `Attempt.stdin`; `-` stays what it is."""
+        keeper = self.keepers.get(source)
+        if keeper is None:
+            return source if source == "-" else ""
+        try:
+            return keeper.path(f"{self.scratch}/stdin-{self.places[source]}")
+        except OSError as error:
+            raise HostError(f'the output of "{source}" cannot be passed on: {error.strerror}') from error
 
     def output_file(self, name: str) -> str:
         """The file that a task may append its values to; its folder is there, the file is not."""

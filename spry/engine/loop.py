@@ -15,9 +15,9 @@ from spry.core.events import (
     TaskProgress,
     TaskStarted,
 )
-from spry.core.result import Ending, counts, exit_code, fold, kept_running
+from spry.core.result import Ending, counts, exit_code, fold, kept_running, own_code
 from spry.core.schedule import Schedule
-from spry.errors import INTERNAL, HostError, SpryError
+from spry.errors import FAILED, INTERNAL, TIMED_OUT, HostError, SpryError
 from spry.execute.protocol import Attempt, Exited, Output, Paused, Progress, Signalled
 
 TYPE_CHECKING = False
@@ -40,7 +40,8 @@ class Options(NamedTuple):
     """How a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL.
 
     `graces` are those of tasks that have another one.
-    `done` are tasks that need not run, with the words why: what they left is with the attempts already.
+    `done` are tasks that need not run, with the words why: what they left is with the attempts already. With
+    `own_code` the run ends with the exit code of the task that failed.
     """
 
     jobs: int = 1
@@ -50,6 +51,7 @@ class Options(NamedTuple):
     grace: float = 5.0
     done: Mapping[str, str] = {}
     graces: Mapping[str, float] = {}
+    own_code: bool = False
 
 
 DEFAULTS = Options()
@@ -334,6 +336,8 @@ class _Loop:
         code = exit_code(
             finished, signal=self.signal, host_error=self.host_error, timed_out_run=self.schedule.timed_out
         )
+        if self.options.own_code and code in (FAILED, TIMED_OUT):
+            code = own_code(finished)
         duration = self.clock.now() - self.started
         self.tell([RunFinished(self.at(), self.run_id, code == 0, counts(finished), duration, code)])
         result = fold(self.events)

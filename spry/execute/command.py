@@ -130,6 +130,8 @@ def command(
     `line` is the runbook's line of the text's first line (0: of the task's body); lines put in front of the body are to
     be taken off. A `private` script is in no argument. Writes a file to `scripts` where the program needs one.
     """
+    if task.argv:
+        return Command((*interpreter.argv, *task.argv[1:], *args), cwd)
     line = max(line or task.body_line, 1)
     script = Script(text, task.path, line, tuple(args), task.name, task.language, cwd, private)
     if interpreter.family in ("bash", "sh"):

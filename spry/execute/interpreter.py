@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from spry.core.program import POSIX, choose, place
-from spry.errors import HostError
+from spry.errors import HostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ def resolve(task: Task, settings: Settings, *, path: str, cwd: str, by_name: boo
     """Find the program for a task on the task's own PATH (`path`, relative entries from `cwd`).
 
     With `by_name` it stays the name that it is, for somebody else to find. Raises HostError if it is not there,
-    UsageError if the command is not well formed.
+    UsageError if the command is not well formed, or was itself all that was asked for and is not there.
     """
+    if task.argv:
+        program = task.argv[0] if by_name else _program(task.argv[0], task, "command", path, cwd)
+        return Interpreter("", (program,), "command")
     before, words, family, origin = choose(task, settings)
     strict = STRICT.get(family, ()) if task.strict else ()
     options = _own_options(family, words[1:])
@@ -86,6 +89,9 @@ def _look_for(program: str, task: Task, origin: str, path: str, cwd: str) -> str
         candidate = os.path.join(cwd, folder, program)
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
             return candidate
+    if origin == "command":
+        where = "not found, or not executable" if "/" in program else "not found on the PATH"
+        raise UsageError(f"{program}: {where}", f"check the spelling, or install {program}")
     missing = "cannot be found or executed" if "/" in program else "is not on its PATH"
     advice = {
         "shebang": "correct the #! line",

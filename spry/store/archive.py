@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 RUN = "run, state, started, ended, exit_code, total, counts, request, folder"
 LAST_UNSUCCESSFUL = f"""
-    SELECT {RUN} FROM runs AS one WHERE state <> 'running' AND exit_code IS NOT 0 AND NOT EXISTS (
+    SELECT {RUN} FROM runs AS one
+    WHERE state <> 'running' AND exit_code IS NOT 0 AND work NOT LIKE '[[],%' AND NOT EXISTS (
         SELECT 1 FROM runs AS later WHERE later.work = one.work AND later.run > one.run
         AND (later.exit_code = 0 OR later.resumed = one.run))
     ORDER BY run DESC LIMIT 1"""  # noqa: S608 - our own names
@@ -70,7 +71,7 @@ class Archive:
         raise UsageError(f"no run has an id that ends with {end}", hint if latest else "nothing has been run here")
 
     def last_unsuccessful(self) -> RunRecord | None:
-        """The newest run that did not succeed and that no later run of the same work has made good."""
+        """The newest run of a runbook that did not succeed and that no later run of the same work has made good."""
         rows = self._all(LAST_UNSUCCESSFUL)
         return _run(rows[0]) if rows else None
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from spry.core.events import Outcome, RunFinished, RunStarted, TaskFinished, TaskOutput, TaskStarted
 from spry.store.ledger import Ledger
-from spry.store.lock import locked, run_folder
+from spry.store.lock import claimed, run_folder
 from spry.store.rows import as_json, row_of, text
 
 TYPE_CHECKING = False
@@ -41,7 +41,8 @@ class Left(NamedTuple):
 class Beginning(NamedTuple):
     """What is known of a run before it starts: its id, what was asked for (see `RunRecord`), and what it resumes.
 
-    `definitions` are the digests of what its tasks are, in the order of the plan.
+    `definitions` are the digests of what its tasks are, in the order of the plan. The `lock` comes with the id, and
+    has to be given if that is claimed already (see `store.lock`).
     """
 
     run: str
@@ -49,6 +50,7 @@ class Beginning(NamedTuple):
     folder: str
     definitions: Sequence[str] = ()
     resumed: str = ""
+    lock: int = -1
 
 
 class History:
@@ -74,7 +76,7 @@ class History:
         self._beginning, self._left, self._warn = beginning, left, warn
         self._run, self._number = int(beginning.run), 0
         self._place = run_folder(folder, beginning.run)
-        self._lock = locked(self._place)
+        self._lock = beginning.lock if beginning.lock >= 0 else claimed(folder, int(beginning.run))[1]
         self._ledger = Ledger(connection, folder, self._place, warn)
         self._log: LogWriter | None = None
         self._numbers: dict[str, int] = {}
@@ -167,7 +169,8 @@ class Unrecorded:
 
 def work_of(request: Mapping[str, object]) -> str:
     """What two runs share that do the same work: runbooks and selection."""
-    return as_json([request.get("files"), request.get("selection")])
+    tasks = request.get("tasks")
+    return as_json([request.get("files"), request.get("selection"), *([tasks] if tasks else [])])
 
 
 def durations(connection: Connection, work: str) -> dict[str, float]:

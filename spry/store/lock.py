@@ -15,15 +15,25 @@ def run_folder(folder: str, run: str) -> str:
     return os.path.join(folder, "runs", run)
 
 
-def locked(place: str) -> int:
-    """The lock of a new run in its new folder, to be held until it has ended; raises OSError."""
+def claimed(folder: str, wanted: int) -> tuple[str, int]:
+    """The id of a new run, the one that is wanted or the next that nobody has, and its lock; raises OSError.
+
+    The lock, in the run's new folder, is to be held until the run has ended.
+    """
     import fcntl  # noqa: PLC0415 - a run without history needs none
 
-    os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
-    os.mkdir(place, 0o700)
+    os.makedirs(run_folder(folder, ""), 0o700, exist_ok=True)
+    while True:
+        place = run_folder(folder, str(wanted))
+        try:
+            os.mkdir(place, 0o700)
+        except FileExistsError:
+            wanted += 1
+        else:
+            break
     lock = os.open(os.path.join(place, "lock"), CREATE, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return lock
+    return str(wanted), lock
 
 
 def alive(folder: str, run: str) -> bool:

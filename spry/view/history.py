@@ -159,6 +159,12 @@ def _what(run: RunRecord) -> str:
     files, selection = run.request.get("files", []), run.request.get("selection", {})
     names = [os.path.basename(str(path)) for path in files] if isinstance(files, list) else []
     chosen = selection.get("tasks", []) if isinstance(selection, dict) else []
+    tasks = run.request.get("tasks")
+    if isinstance(tasks, list) and len(tasks) == 1:
+        from shlex import join  # noqa: PLC0415 - only for single commands
+
+        command = join(map(str, tasks[0]["argv"]))
+        chosen = [command if tasks[0]["name"] in command else f"{tasks[0]['name']}: {command}"]
     return cut(printable(" ".join(map(str, [*chosen, *(f"({name})" for name in names)]))), LONGEST)
 
 

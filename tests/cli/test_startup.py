@@ -51,7 +51,9 @@ def ours(modules):
     return {name for name in modules if name.partition(".")[0] == "spry"}
 
 
-@pytest.mark.parametrize("argv", [("ls",), ("task", "two"), ("runbook",), ("task", "two", "--fail-fast", "-j", "2")])
+@pytest.mark.parametrize(
+    "argv", [("ls",), ("task", "two"), ("runbook",), ("task", "two", "--fail-fast", "-j", "2"), ("exec", "true")]
+)
 def test_an_unchanged_runbook_starts_without_parsers_and_without_anything_heavy(folder, argv):
     imported(folder, *argv)
 

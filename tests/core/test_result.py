@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from spry.core.events import Outcome, Reason, RunFinished, RunStarted, TaskFinished, TaskOutput, TaskStarted
-from spry.core.result import counts, exit_code, fold
+from spry.core.result import counts, exit_code, fold, own_code
 
 
 def finished(outcome="succeeded", reason=None, *, task="a", optional=False):
@@ -101,3 +101,13 @@ def test_a_run_without_its_end_is_never_ok():
 def test_events_without_a_run_are_refused():
     with pytest.raises(ValueError, match="run_started is missing"):
         fold([FINE])
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "signal", "expected"),
+    [("exit_code", 7, None, 7), ("signal", None, 9, 137), ("timeout", None, 15, 124), ("limit", None, 9, 1)],
+)
+def test_a_command_has_an_exit_code_of_its_own(reason, code, signal, expected):
+    ended = finished("failed", reason)._replace(exit_code=code, signal=signal)
+
+    assert own_code([FINE, SKIPPED, ended, BROKEN]) == expected
