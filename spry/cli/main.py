@@ -7,7 +7,7 @@ import signal
 import sys
 
 from spry.cli import quick
-from spry.errors import INTERNAL, SpryError
+from spry.errors import INTERNAL, HostError, SpryError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ def run(argv: list[str]) -> int:
         return error.exit_code
     except BrokenPipeError:
         return _reader_gone()
+    except OSError as error:
+        from spry.view.problems import explain
+
+        place = f": {os.fspath(error.filename)!s}" if error.filename else ""
+        sys.stderr.write(explain(HostError(f"{error.strerror or error}{place}", "see to that, then run it again")))
+        return INTERNAL
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -76,6 +76,16 @@ def below(roots: Iterable[int], table: Iterable[Entry]) -> set[int]:
     return found
 
 
+def catches(pid: int) -> set[int]:
+    """The signals for which a process has a handler of its own; none if nothing tells."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as stream:
+            caught = int(stream.read().partition(b"\nSigCgt:")[2].split(None, 1)[0], 16)
+    except (OSError, IndexError):
+        return set()
+    return {number for number in range(1, 65) if caught >> (number - 1) & 1}
+
+
 def environ(pid: int) -> bytes:
     """The environment that a process was started with, each variable after a NUL; empty if it cannot be read."""
     try:

@@ -50,7 +50,7 @@ class LocalExecutor:
 
     __slots__ = (
         "_blind", "_calls", "_delayed", "_due", "_ear", "_launcher", "_line", "_meter", "_notices", "_poll",
-        "_questions", "_relays", "_running", "_serial", "_strays", "_tries", "_unit", "_watched", "jobs",
+        "_questions", "_relays", "_running", "_serial", "_strays", "_tries", "_unit", "_watched", "interrupted", "jobs",
     )  # fmt: skip
 
     def __init__(self, jobs: int, *, pidfds: bool = True, line: Line | None = None) -> None:
@@ -74,15 +74,11 @@ class LocalExecutor:
         self._meter: Meter | None = None
         self._relays: dict[str, Relay] = {}
         self._calls: Calls | None = None
+        self.interrupted: int | None = None  # the first signal that came for us
         if line is not None:
             self._watch(line.fd, self._listen)
         if line is not None and line.adopts:
             self._after(REAP, self._reap)
-
-    @property
-    def interrupted(self) -> int | None:
-        """The first signal that came for us."""
-        return self._ear.first
 
     def mailbox(self) -> Callable[[Notice], None]:
         """A way for other threads to give `wait` something to tell."""
@@ -112,7 +108,11 @@ class LocalExecutor:
                 self._after(PAUSE, self._try_again)
 
     def stop(self, task: str, *, grace: float) -> None:
-        """TERM to the whole group of a task, KILL `grace` seconds later; 0, also as a second thought, kills at once."""
+        """TERM to the whole group of a task, KILL `grace` seconds later; 0, also as a second thought, kills at once.
+
+        After Ctrl-C whoever is prepared for INT only gets that first, as in a terminal, and TERM when half of the grace
+        is over; what it leaves in its group, where a shell has made children deaf to INT, gets TERM at its end.
+        """
         running = self._running.get(task)
         if running is None:
             if self._calls is None or not self._calls.stop(task, grace):
@@ -124,8 +124,12 @@ class LocalExecutor:
         if grace <= 0:
             process.signal(signal.SIGKILL)
             return
-        process.signal(signal.SIGTERM)
-        process.signal(signal.SIGCONT)  # who is stopped cannot obey
+        if self.interrupted == signal.SIGINT and running.drain_until == NEVER and _wants_int(process.pid):
+            process.signal(signal.SIGINT)
+            process.signal(signal.SIGCONT)
+            self._after(grace / 2, lambda: self._terminate(running))
+        else:
+            self._terminate(running)
         self._after(grace, lambda: self._kill(running))
 
     def wait(self, timeout: float | None) -> Sequence[Notice]:
@@ -303,6 +307,7 @@ class LocalExecutor:
             if number == signal.SIGTSTP:
                 self._stand_still()
             elif self._ear.heeds(number) and (self._line is None or self._line.is_new(number, told=told)):
+                self.interrupted = self.interrupted or number
                 self._notices.append(Signalled(number))
 
     def _stand_still(self) -> None:
@@ -395,6 +400,8 @@ class LocalExecutor:
         else:
             self._blind.remove(running)
         running.drain_until = time.monotonic() + DRAIN
+        if running.kill_at:
+            self._terminate(running)
         self._drain(running, CHUNK)
         if process.pipes:
             self._after(DRAIN, lambda: self._drained(running))
@@ -432,6 +439,13 @@ class LocalExecutor:
         running.pause = min(running.pause * 2, TICK)
         self._after(running.pause, lambda: self._settle(running))
 
+    def _terminate(self, running: Running) -> None:
+        """TERM to a group, once."""
+        if not running.terminated and self._running.get(running.task) is running:
+            running.terminated = True
+            running.process.signal(signal.SIGTERM)
+            running.process.signal(signal.SIGCONT)  # who is stopped cannot obey
+
     def _kill(self, running: Running) -> None:
         """Kill a group if its time has come."""
         now = time.monotonic()
@@ -454,3 +468,11 @@ class LocalExecutor:
         self._notices.append(ended._replace(beyond=tuple(running.beyond)) if running.beyond else ended)
         if self._delayed:
             self._after(0.0, self._start_delayed)  # once the descriptors of this turn are dealt with
+
+
+def _wants_int(pid: int) -> bool:
+    """Whether a process is prepared for INT and not for TERM."""
+    from spry.execute.census import catches  # noqa: PLC0415 - only after Ctrl-C
+
+    caught = catches(pid)
+    return signal.SIGINT in caught and signal.SIGTERM not in caught

@@ -23,10 +23,11 @@ from spry.execute.process import open_null
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import NoReturn
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
+SOON = 0.2  # seconds; a run that is over by then needs no guardian
 APART = 1.0  # seconds after which a signal is another one, not the same that reached the other of the two
 PR_SET_CHILD_SUBREAPER = 36
 WORD = Struct("<cq")  # what the runner tells: a letter and a number
@@ -150,17 +151,10 @@ def _guard(runner: int, line: socket, watched: set[signal.Signals], clean: Calla
     """All that the guardian does."""
     code = INTERNAL
     try:
-        from spry.execute import sweep  # noqa: PLC0415 - while the runner is busy; later there may be no way to load it
-
+        line.setblocking(False)
         code = os.waitstatus_to_exitcode(_wait(runner, line, watched))
-        runs, spared = _told(line)
-        left = sweep.children(spared)
-        if code < 0:
-            left = left or [one for run in runs for one in sweep.by_mark(str(run))]
-            clean()
-        if left:
-            sys.stderr.write(f"spry: cannot be killed: {', '.join(left)}\n")
-            sys.stderr.flush()
+        if code < 0 or not _is_childless():
+            _sweep(line, clean, sudden=code < 0)
         if code < 0:
             _die_of(-code)
     finally:
@@ -170,8 +164,9 @@ def _guard(runner: int, line: socket, watched: set[signal.Signals], clean: Calla
 def _wait(runner: int, line: socket, watched: set[signal.Signals]) -> int:
     """Pass signals on until the runner has ended; how it did."""
     stopping = False
+    signals = _signals(watched)
     while True:
-        number = signal.sigwait(watched)
+        number = next(signals)
         if number != signal.SIGCHLD:
             stopping = stopping or number == signal.SIGTSTP
             _pass_on(number, runner, line)
@@ -185,9 +180,42 @@ def _wait(runner: int, line: socket, watched: set[signal.Signals]) -> int:
             os.kill(runner, signal.SIGCONT)
 
 
+def _signals(watched: set[signal.Signals]) -> Iterator[int]:
+    """Signals as they come. If none comes soon, what a sweep needs is loaded: later there may be no way to load it."""
+    if hasattr(signal, "sigtimedwait") and (soon := signal.sigtimedwait(watched, SOON)):
+        yield soon.si_signo
+    from spry.execute import sweep  # noqa: F401, PLC0415 - for later
+
+    while True:
+        yield signal.sigwait(watched)
+
+
+def _is_childless() -> bool:
+    """Whether the runner was the only child."""
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return False
+
+
+def _sweep(line: socket, clean: Callable[[], object], *, sudden: bool) -> None:
+    """See to it that nothing is left of the run."""
+    from spry.execute import sweep  # noqa: PLC0415 - is loaded, unless the run was short
+
+    runs, spared = _told(line)
+    left = sweep.children(spared)
+    if sudden:
+        left = left or [one for run in runs for one in sweep.by_mark(str(run))]
+        clean()
+    if left:
+        sys.stderr.write(f"spry: cannot be killed: {', '.join(left)}\n")
+        sys.stderr.flush()
+
+
 def _pass_on(number: int, runner: int, line: socket) -> None:
     try:
-        line.sendall(bytes((number,)))
+        line.send(bytes((number,)))
     except OSError:  # it no longer listens
         os.kill(runner, number)
 
@@ -203,7 +231,6 @@ def _told(line: socket) -> tuple[set[int], set[int]]:
     """What the runner said: its runs, and whom to spare. Files that it sent stay open."""
     from _socket import CMSG_SPACE  # noqa: PLC0415 - is loaded
 
-    line.setblocking(False)
     said = b""
     try:
         while data := line.recvmsg(4096, CMSG_SPACE(16))[0]:

@@ -112,15 +112,15 @@ class Process:
 class Running:
     """An attempt with a process, since `began` (seconds since the machine started).
 
-    `kill_at` is when politeness ends (0: there is none), `drain_until` is known once the process has ended, `give_up`
-    once its group was killed; `pause` is the time to the next look whether somebody is left, `looks` the number of
-    those that found strays, `stray_until` when these are given up. `left` is who was still there when it had ended, by
-    number, and `beyond` who could not be killed.
+    `kill_at` is when politeness ends (0: there is none), `terminated` says that TERM was sent, `drain_until` is known
+    once the process has ended, `give_up` once its group was killed; `pause` is the time to the next look whether
+    somebody is left, `looks` the number of those that found strays, `stray_until` when these are given up. `left` is
+    who was still there when it had ended, by number, and `beyond` who could not be killed.
     """
 
     __slots__ = (
         "began", "beyond", "drain_until", "env", "give_up", "kill_at", "left", "looks", "pause", "process", "status",
-        "stray_until", "task",
+        "stray_until", "task", "terminated",
     )  # fmt: skip
 
     def __init__(self, attempt: Attempt, process: Process, began: float) -> None:
@@ -129,6 +129,7 @@ class Running:
         self.process = process
         self.began = began
         self.kill_at = 0.0
+        self.terminated = False
         self.drain_until = self.give_up = self.stray_until = NEVER
         self.pause = 0.001
         self.looks = 0

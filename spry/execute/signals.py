@@ -22,11 +22,10 @@ class Ear:
     `fd` is readable when something was heard. What our caller told us to ignore (nohup, `&` in a script) we go on not
     heeding, through a handler: unlike "ignore", a handler is not passed on to processes, and an ignored SIGCHLD would
     keep their exit codes from us. In a `paired` process Ctrl-Z is left to the guardian. Only the main thread hears;
-    elsewhere `fd` stays silent and `deaf` is True. `first` is the
-    first signal that was heard.
+    elsewhere `fd` stays silent and `deaf` is True.
     """
 
-    __slots__ = ("_before", "_end", "_heeded", "_mask", "_wakeup", "deaf", "fd", "first")
+    __slots__ = ("_before", "_end", "_heeded", "_mask", "_wakeup", "deaf", "fd")
 
     def __init__(self, *, children: bool, paired: bool = False) -> None:
         self.fd, self._end = os.pipe()
@@ -35,7 +34,6 @@ class Ear:
         self._before: dict[int, Handler] = {}
         self._heeded: set[int] = set()
         self._wakeup = -1
-        self.first: int | None = None
         try:
             self._wakeup = signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
             self.deaf = False
@@ -68,10 +66,7 @@ class Ear:
             numbers = os.read(self.fd, 65536)
         except BlockingIOError:
             return []
-        heeded = [number for number in numbers if number in self._heeded]
-        if heeded and self.first is None:
-            self.first = heeded[0]
-        return heeded
+        return [number for number in numbers if number in self._heeded]
 
     def heeds(self, number: int) -> bool:
         """Whether our caller lets us heed a signal."""

@@ -349,6 +349,56 @@ def test_case_13_a_trap_runs_to_its_end_within_the_grace(stage):
     assert (stage.folder / "cleaned").exists()
 
 
+TRIES = """import os, time
+try:
+    print(file=open(os.environ["READY"], "w"))
+    time.sleep(300)
+finally:
+    open("cleaned", "w").close()
+"""
+HEEDS_NOT = """import os, signal, time
+signal.signal(signal.SIGINT, lambda *_: open("heard", "w").close())
+print(file=open(os.environ["READY"], "w"))
+while True:
+    time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("trap 'touch cleaned; exit' INT", *OBEDIENT[1:]),
+        ("trap 'touch cleaned' EXIT", *OBEDIENT[1:]),
+        ("python3 tries.py", ":"),
+        ("(trap 'touch cleaned; exit' TERM; echo >> $READY; while :; do sleep 60 & wait $!; done) & wait",),
+    ],
+    ids=["INT", "EXIT", "a-child-in-python", "a-child-in-the-background"],
+)
+def test_case_13_who_is_prepared_for_int_or_term_cleans_up_after_ctrl_c(stage, lines):
+    (stage.folder / "tries.py").write_text(TRIES)
+    stage.write(cell("bash long", *lines))
+    run = Run(stage, "task", "long", env={"SPRY_GRACE": "60"})
+    to_all(run, signal.SIGINT)
+    begun = time.monotonic()
+
+    assert run.end()[0] == 130
+    assert (stage.folder / "cleaned").exists()
+    assert time.monotonic() - begun < 20, "TERM came when half of the grace was over"
+    assert survivors(stage) == []
+
+
+def test_case_13_who_does_not_heed_int_gets_term_before_kill(stage):
+    (stage.folder / "heeds_not.py").write_text(HEEDS_NOT)
+    stage.write(cell("bash long", "exec python3 heeds_not.py"))
+    run = Run(stage, "task", "long", env={"SPRY_GRACE": "2"})
+    to_all(run, signal.SIGINT)
+    begun = time.monotonic()
+
+    assert run.end()[0] == 130
+    assert (stage.folder / "heard").exists()
+    assert 0.9 < time.monotonic() - begun < 1.9
+
+
 def test_case_14_a_reader_that_dies_of_the_same_ctrl_c_spoils_no_clean_up(stage):
     stage.write(
         cell("bash long", *OBEDIENT),
