@@ -12,12 +12,12 @@ import errno
 import os
 from contextlib import contextmanager, suppress
 
-from spry.artifacts.copying import CHUNK, copied, written
+from spry.artifacts.copying import CHUNK, copied, never, written
 from spry.errors import HostError, SpryError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -36,14 +36,16 @@ class DamagedError(SpryError):
 
 
 class Blobs:
-    """The blobs below a folder, which is made when something is added. OSError where the disk is in the way."""
+    """The blobs below a folder, which is made when something is added. OSError where the disk is in the way.
 
-    __slots__ = ("_made", "_serial", "folder")
+    `go_on` is called for each file that is saved or restored, and now and then for large ones; it raises to end that.
+    """
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    __slots__ = ("_made", "folder", "go_on")
+
+    def __init__(self, folder: str, go_on: Callable[[], None] = never) -> None:
+        self.folder, self.go_on = folder, go_on
         self._made: set[str] = set()
-        self._serial = 0
 
     def path(self, digest: str) -> str:
         """The file of a blob."""
@@ -53,7 +55,7 @@ class Blobs:
         """Keep the content of an open file, from its start; its digest. However large it is, memory stays small."""
         part, temporary = self._part()
         try:
-            digest = copied(descriptor, part, size)
+            digest = copied(descriptor, part, size, self.go_on)
             self._settle(temporary, digest, os.fstat(part).st_size)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -171,8 +173,7 @@ class Blobs:
 
     def _part(self) -> tuple[int, str]:
         folder = self._folder("parts")
-        self._serial += 1
-        path = os.path.join(folder, f"{os.getpid()}-{id(self):x}-{self._serial}")
+        path = os.path.join(folder, os.urandom(12).hex())
         return os.open(path, CREATE, 0o400), path
 
     def _settle(self, temporary: str, digest: str, size: int) -> None:

@@ -25,18 +25,23 @@ def written(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def copied(source: int, target: int, size: int) -> str:
+def never() -> None:
+    """Go on, whatever happens."""
+
+
+def copied(source: int, target: int, size: int, go_on: Callable[[], None] = never) -> str:
     """Copy the first `size` bytes of a file into an empty one; the SHA-256 of the copy.
 
-    The digest is that of what was written, whatever happens to the source meanwhile.
+    The digest is that of what was written, whatever happens to the source meanwhile. `go_on` is called now and then,
+    and raises to end it.
     """
     if size <= BUFFER:
         return _at_once(source, target, size)
     if _cloned(source, target):
         os.ftruncate(target, size)
-        return _digest(target, iter([(0, size)]), size)
+        return _digest(target, iter([(0, size)]), size, go_on)
     os.ftruncate(target, size)
-    return _digest(target, _copying(source, target, size), size)
+    return _digest(target, _copying(source, target, size), size, go_on)
 
 
 def _at_once(source: int, target: int, size: int) -> str:
@@ -108,25 +113,26 @@ def _data(source: int, size: int) -> Iterator[tuple[int, int]]:
             yield start, at
 
 
-def _digest(target: int, ranges: Iterator[tuple[int, int]], size: int) -> str:
+def _digest(target: int, ranges: Iterator[tuple[int, int]], size: int, go_on: Callable[[], None]) -> str:
     """The digest of a file of which more and more is there; hashing is left to a thread, as it is half of the time."""
     from hashlib import sha256  # noqa: PLC0415 - as above
     from queue import SimpleQueue  # noqa: PLC0415 - only for files of more than a megabyte
     from threading import Thread  # noqa: PLC0415 - as above
 
     found, ready = sha256(), SimpleQueue[int]()
-    faults: list[OSError] = []
+    faults: list[BaseException] = []
 
     def feed() -> None:
         try:
-            _feed(found.update, target, ready.get)
-        except OSError as error:
+            _feed(found.update, target, ready.get, go_on)
+        except BaseException as error:  # noqa: BLE001 - it is raised again below
             faults.append(error)
 
     thread = Thread(target=feed, name="spry-digest")
     thread.start()
     try:
         for _, end in ranges:
+            go_on()
             ready.put(end)
         ready.put(size)
     finally:
@@ -137,7 +143,9 @@ def _digest(target: int, ranges: Iterator[tuple[int, int]], size: int) -> str:
     return found.hexdigest()
 
 
-def _feed(update: Callable[[memoryview], None], target: int, ready: Callable[[], int]) -> None:
+def _feed(
+    update: Callable[[memoryview], None], target: int, ready: Callable[[], int], go_on: Callable[[], None]
+) -> None:
     """Hash a file as far as it is there."""
     buffer, at = bytearray(BUFFER), 0
     view = memoryview(buffer)
@@ -146,5 +154,6 @@ def _feed(update: Callable[[memoryview], None], target: int, ready: Callable[[],
             count = os.preadv(target, [view[: min(end - at, BUFFER)]], at)
             if not count:
                 return
+            go_on()
             update(view[:count])
             at += count

@@ -168,6 +168,7 @@ class _Filler:
         self.packs: dict[str, int] = {}
 
     def put(self, entry: Entry, owner: str) -> None:
+        self.blobs.go_on()
         folder, _, name = entry.path.rpartition(b"/")
         parent = self.within(folder)
         if entry.kind == FOLDER:
@@ -244,7 +245,7 @@ class _Filler:
         written(target, data)
 
     def large(self, target: int, entry: Entry, owner: str) -> None:
-        if copied(self.blob(entry, owner), target, entry.size) != entry.digest:
+        if copied(self.blob(entry, owner), target, entry.size, self.blobs.go_on) != entry.digest:
             raise self.damaged(entry, owner)
 
     def blob(self, entry: Entry, owner: str) -> int:

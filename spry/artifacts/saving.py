@@ -120,6 +120,7 @@ class _Saver:
 
     def keep(self, found: Found, name: str, *, is_named: bool) -> None:
         """One path."""
+        self.blobs.go_on()
         if len(self.entries) >= MOST:
             raise SpryError(f"more than {MOST:,} files in one save")
         entry = found.entry

@@ -15,6 +15,7 @@ from spry.artifacts.blobs import Blobs, DamagedError, unwritable
 from spry.artifacts.holds import Hold
 from spry.core.artifacts import savers, savings_of
 from spry.core.fingerprint import digest
+from spry.errors import SpryError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Artifacts:
     def __init__(self, plan: Plan, place: Place, run: str, folder_of: Callable[[Task], str]) -> None:
         self.plan, self.place, self.run, self.folder_of = plan, place, run, folder_of
         self.blobs = Blobs(place.folder)
+        self.stopped: set[str] = set()
         self.records: dict[str, str] = {}
         self.trees: dict[str, str] = {}  # the digests of what is in the snapshots of these records
         self.saved: dict[str, Saved] = {}
@@ -63,6 +65,20 @@ class Artifacts:
     def begin(self, name: str, number: int) -> None:
         """An attempt begins."""
         self.numbers[name] = number
+        self.stopped.discard(name)
+
+    def stop(self, name: str) -> None:
+        """Make an end of what is done with the files of a task."""
+        self.stopped.add(name)
+
+    def _blobs(self, name: str) -> Blobs:
+        """The store, as it is used for one task."""
+
+        def go_on() -> None:
+            if name in self.stopped:
+                raise SpryError(f"what was done with the files of {name} was stopped")
+
+        return Blobs(self.place.folder, go_on)
 
     def folder(self, task: Task) -> str:
         """The working folder of the attempt of an isolated task that has begun last."""
@@ -81,7 +97,7 @@ class Artifacts:
                 return
             above = [other for other in self.above(name) if other in self.records]
             loaded = [restoring.Owned(other, snapshots.load(self.records[other], self.blobs)) for other in above]
-            restoring.restore(self.blobs, loaded, folder, os.path.normpath(task.restore))
+            restoring.restore(self._blobs(name), loaded, folder, os.path.normpath(task.restore))
         except OSError as error:
             raise unwritable(error) from None
 
@@ -100,7 +116,7 @@ class Artifacts:
         lock = self.blobs.lock()
         try:
             memo = "" if task.isolated else self._memo(task, folder)
-            found = saving.save(self.blobs, folder, savings_of(task), self._avoided(), memo=memo)
+            found = saving.save(self._blobs(name), folder, savings_of(task), self._avoided(), memo=memo)
             self.saved[name] = Saved(snapshots.recorded(found, self.blobs), lock)
         except OSError as error:
             os.close(lock)

@@ -63,12 +63,15 @@ class Chores:
         artifacts.threads[name] = self._do(attempt, None, lambda: artifacts.ready(name))
 
     def stop(self, task: str, *, grace: float) -> None:
-        """End the attempt of a task; one whose files are made ready is not started, one that is over is over."""
+        """End the attempt of a task; what is done with its files breaks off."""
         chore = self._chores.get(task)
         if chore is None:
             self._inner.stop(task, grace=grace)
         else:
             chore.stopped.append(grace)
+            artifacts, name = self._files_of(task)
+            if artifacts is not None:
+                artifacts.stop(name)
 
     def wait(self, timeout: float | None) -> Sequence[Notice]:
         """Block up to `timeout` seconds (None: until something happens) and tell what happened, in order."""

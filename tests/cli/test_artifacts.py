@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 
 import pytest
 from book import cell
 from schemas import conform
+from shapes import until
 
 BUILD = ("mkdir -p out", "echo x86 > out/binary", "chmod 755 out/binary")
 
@@ -577,3 +579,16 @@ def test_a_task_is_not_up_to_date_when_a_distant_ancestor_saved_something_else(o
 
     assert started(own.run("runbook", "--json")) == ["far", "near", "use"]
     assert own.read("out") == "2"
+
+
+def test_a_save_is_broken_off_when_the_run_is_stopped(own):
+    own(cell("bash make --isolated --save f", "truncate -s 900G f; echo ready > $SPRY_DIR/ready"))
+    process = own.start("runbook")
+    parts = own.folder / ".spry" / "artifacts" / "parts"
+    until(lambda: parts.is_dir() and any(parts.iterdir()))
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+
+    assert process.returncode == 130
+    assert [*parts.iterdir()] == []
+    assert work(own) == []
