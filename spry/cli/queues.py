@@ -73,20 +73,18 @@ def read(broker: Broker, rest: list[str], request: Request, screen: Screen) -> i
 
 
 def _take(reservations: Reservations, name: str, since: int | None, request: Request, screen: Screen) -> bool:
-    """Take one message and print it; False if there is none, or nobody who reads it."""
+    """Take one message and print it; False if there is none."""
     held = reservations.take(name, since)
     if held is None:
         return False
-    printed = False
     try:
-        printed = _print(held.message, request, screen)
-    finally:
-        if printed:
-            reservations.drop(held)
-            reservations.let_go(held)
-        else:
-            reservations.give_back(held)
-    return printed
+        _print(held.message, request, screen)
+    except BaseException:
+        reservations.give_back(held)
+        raise
+    reservations.drop(held)
+    reservations.let_go(held)
+    return True
 
 
 def peek(broker: Broker, rest: list[str], request: Request, screen: Screen) -> int:
@@ -99,7 +97,8 @@ def _show(messages: Iterable[Message], request: Request, screen: Screen) -> int:
     found = False
     for message in messages:
         found = True
-        if not _print(message, request, screen) or not request.all:
+        _print(message, request, screen)
+        if not request.all:
             break
     return 0 if found else INVALID
 
@@ -110,37 +109,26 @@ def watch(broker: Broker, rest: list[str], request: Request, screen: Screen) -> 
     reservations, shown = Reservations(broker), set[int]()
     while not signals.number:
         if request.peek:
-            more = _look(broker, name, since, shown, request, screen)
-        else:
-            more = _drain(reservations, name, since, signals, request, screen)
-        if not more:
-            return 0
-        if request.peek and shown:
-            since = max(since or 0, max(shown) - OVERLAP)
-            shown = {one for one in shown if one > since}
+            since = _look(broker, name, since, shown, request, screen)
+        elif _take(reservations, name, since, request, screen):
+            continue
         if not signals.number:
             time.sleep(PAUSE)
     return 128 + signals.number
 
 
-def _drain(
-    reservations: Reservations, name: str, since: int | None, signals: Signals, request: Request, screen: Screen
-) -> bool:
-    """Take all messages that are there; False once nobody reads them."""
-    while not signals.number and next(reservations.broker.peek(name, since), None):
-        if not _take(reservations, name, since, request, screen) and next(reservations.broker.peek(name, since), None):
-            return False
-    return True
-
-
-def _look(broker: Broker, name: str, since: int | None, shown: set[int], request: Request, screen: Screen) -> bool:
-    """Print the messages that are new; False once nobody reads them."""
+def _look(
+    broker: Broker, name: str, since: int | None, shown: set[int], request: Request, screen: Screen
+) -> int | None:
+    """Print the messages that are new; from where on to look next time."""
     for message in broker.peek(name, since):
         if message.id not in shown:
-            if not _print(message, request, screen):
-                return False
+            _print(message, request, screen)
             shown.add(message.id)
-    return True
+    if shown:
+        since = max(since or 0, max(shown) - OVERLAP)
+        shown.intersection_update({one for one in shown if one > since})
+    return since
 
 
 def write(broker: Broker, rest: list[str], _: Request, __: Screen) -> int:
@@ -245,8 +233,8 @@ def _text(word: str) -> str:
     return text.removesuffix("\n")
 
 
-def _print(message: Message, request: Request, screen: Screen) -> bool:
-    """Print a message now; False if nobody reads any more. HostError where it cannot be written."""
+def _print(message: Message, request: Request, screen: Screen) -> None:
+    """Print a message now. BrokenPipeError where nobody reads any more, HostError where it cannot be written."""
     if request.json:
         import json
 
@@ -261,10 +249,9 @@ def _print(message: Message, request: Request, screen: Screen) -> bool:
         while view:
             view = view[os.write(1, view) :]
     except BrokenPipeError:
-        return False
+        raise
     except OSError as error:
         raise HostError(f"a message could not be written: {error.strerror}; it stays in its queue") from None
-    return True
 
 
 def _since(request: Request) -> int | None:

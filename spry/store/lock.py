@@ -38,11 +38,19 @@ def claimed(folder: str, wanted: int) -> tuple[str, int]:
 
 def alive(folder: str, run: str) -> bool:
     """Whether somebody holds the lock of a run, which nobody does once its process has ended, however it did."""
+    try:
+        return is_held(os.path.join(run_folder(folder, run), "lock"))
+    except OSError:
+        return False
+
+
+def is_held(path: str) -> bool:
+    """Whether a process holds the lock of a file, which need not be there; raises OSError where that cannot be told."""
     import fcntl  # noqa: PLC0415 - only where a run is recorded as running
 
     try:
-        lock = os.open(os.path.join(run_folder(folder, run), "lock"), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from spry.errors import HostError, UsageError
+from spry.store.lock import is_held
 from spry.store.queues import CREATE, Message
 
 TYPE_CHECKING = False
@@ -80,8 +81,9 @@ class Reservations:
         result, note = self.broker.ids(2)
         records = [(outbox, Message(text, result)), (held.inbox + DELIVERED, Message(str(held.message.id), note))]
         self.broker.put(records)
-        self.broker.drop(reserved, [held.message.id])
-        self.broker.drop(held.inbox + DELIVERED, [note])
+        with suppress(HostError):  # it is done; what cannot be tidied now is settled later
+            self.broker.drop(reserved, [held.message.id])
+            self.broker.drop(held.inbox + DELIVERED, [note])
         return True
 
     def drop(self, held: Held) -> None:
@@ -91,6 +93,7 @@ class Reservations:
     def give_back(self, held: Held) -> None:
         """Let go of a message, and move it back to its place in the inbox, where the next one may take it at once."""
         self.let_go(held)
+        self.settle(held.inbox)
         self.broker.move(held.inbox + RESERVED, held.inbox, held.message.id)
 
     def let_go(self, held: Held) -> None:
@@ -121,17 +124,12 @@ class Reservations:
     def _is_held(self, message: int) -> bool:
         path = self._path(message)
         try:
-            lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        _remove(path)
-        return False
+            held = is_held(path)
+        except OSError as error:
+            raise _unusable(error) from None
+        if not held:
+            _remove(path)
+        return held
 
     @contextmanager
     def _gate(self, how: int) -> Iterator[None]:

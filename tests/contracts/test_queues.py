@@ -266,6 +266,27 @@ def test_a_message_that_goes_back_can_be_taken_at_once(broker, reservations):
     assert os.listdir(os.path.join(broker.folder, "held")) == []
 
 
+class Failing(Broker):
+    """Queues from which nothing can be deleted any more."""
+
+    def drop(self, *_):
+        raise HostError("locked")
+
+
+def test_what_is_delivered_is_done_also_if_it_cannot_be_tidied(tmp_path):
+    broker = Failing(str(tmp_path), Backend())
+    broker.write("q", "one")
+    held = Reservations(broker).take("q")
+    assert held is not None
+    assert Reservations(broker).deliver(held, "out", "ONE")
+    broker.close()
+
+    whole = Broker(str(tmp_path), Backend())
+    Reservations(whole).give_back(held)
+    assert whole.queues() == [Count("out", 1)]
+    whole.close()
+
+
 class Looking(Broker):
     """Queues that note which messages somebody holds whenever one is moved."""
 
