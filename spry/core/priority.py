@@ -17,6 +17,31 @@ if TYPE_CHECKING:
 PENDING, READY, ASKING, RUNNING, BACKOFF, DONE = range(6)
 
 
+class Crowd:
+    """Tasks of which no more than `most` may be under way at once; others wait for one of them to end."""
+
+    __slots__ = ("busy", "most", "waiting")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.busy: set[Node] = set()
+        self.waiting: list[Node] = []
+
+    def admits(self, node: Node) -> bool:
+        """Whether there is room for a task; if not, it waits."""
+        if len(self.busy) >= self.most:
+            self.waiting.append(node)
+            return False
+        self.busy.add(node)
+        return True
+
+    def left(self, node: Node) -> list[Node]:
+        """A task is no longer under way: who has to ask again."""
+        self.busy.discard(node)
+        again, self.waiting = self.waiting, []
+        return again
+
+
 class Node:
     """Where one task of a run stands; the schedule alone changes it.
 
@@ -28,8 +53,8 @@ class Node:
     """
 
     __slots__ = (
-        "always", "asks", "attempt", "delay", "dependents", "leaked", "name", "optional", "rank", "started", "state",
-        "task", "told", "verdict", "waits",
+        "always", "asks", "attempt", "crowd", "delay", "dependents", "leaked", "name", "optional", "rank", "started",
+        "state", "task", "told", "verdict", "waits",
     )  # fmt: skip
 
     def __init__(self, task: Task, rank: int, *, ask: bool = True) -> None:
@@ -43,6 +68,7 @@ class Node:
         self.waits = 0
         self.state = PENDING
         self.attempt = 0
+        self.crowd: Crowd | None = None
         self.delay = task.backoff
         self.started = 0.0
         self.verdict: Verdict | None = None
@@ -84,6 +110,8 @@ class Turns:
             if node.asks and self._asking is not None:
                 self._deferred.append(node)
                 continue
+            if node.crowd is not None and not node.crowd.admits(node):
+                continue
             if node.asks:
                 self._asking = node
             return node
@@ -101,6 +129,9 @@ class Turns:
     def left(self, node: Node) -> None:
         """A task is no longer ready or under way."""
         self.answered(node)
+        if node.crowd is not None:
+            for other in node.crowd.left(node):
+                heappush(self._ready, other.rank)
         if node is self._alone:
             self._alone = None
 

@@ -17,12 +17,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from spry.core.events import ConfirmationAsked, Outcome, Reason, TaskFinished, TaskRetrying, TaskStarted
-from spry.core.priority import ASKING, BACKOFF, DONE, PENDING, RUNNING, Timers, Turns, link
+from spry.core.priority import ASKING, BACKOFF, DONE, PENDING, RUNNING, Crowd, Timers, Turns, link
 from spry.core.result import Ending, Verdict, consequence, judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from spry.core.events import Event
     from spry.core.model import Plan
@@ -69,13 +69,18 @@ class Schedule:
         durations: Mapping[str, float] | None = None,
         epoch: float = 0.0,
         ask: bool = True,
+        crowds: Sequence[tuple[Collection[str], int]] = (),
     ) -> None:
         """`deadline` is the instant when the run's own time is over, `durations` the usual seconds of each task.
 
-        `epoch` added to an instant gives seconds since 1970, for the events; without `ask`, questions are answered
-        with yes unseen.
+        `crowds` are tasks of which no more than so many may be under way at once. `epoch` added to an instant gives
+        seconds since 1970, for the events; without `ask`, questions are answered with yes unseen.
         """
         self._nodes, self._barrier = link(plan, durations or {}, ask=ask)
+        for names, most in crowds:
+            crowd = Crowd(most)
+            for name in names:
+                self._nodes[name].crowd = crowd
         self._turns = Turns(self._nodes.values())
         self._run, self._fail_fast, self._deadline, self._epoch = run, fail_fast, deadline, epoch
         self._left = len(self._nodes)

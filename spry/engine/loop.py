@@ -22,7 +22,7 @@ from spry.execute.protocol import Attempt, Exited, Output, Paused, Progress, Sig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from spry.core.events import Event
     from spry.core.model import Plan
@@ -39,7 +39,7 @@ STREAMS = {1: "stdout", 2: "stderr"}
 class Options(NamedTuple):
     """How a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL.
 
-    `graces` are those of tasks that have another one.
+    `graces` are those of tasks that have another one; of each of the `crowds` so many tasks run at once at most.
     `done` are tasks that need not run, with the words why: what they left is with the attempts already. With
     `own_code` the run ends with the exit code of the task that failed.
     """
@@ -51,6 +51,7 @@ class Options(NamedTuple):
     grace: float = 5.0
     done: Mapping[str, str] = {}
     graces: Mapping[str, float] = {}
+    crowds: Sequence[tuple[Collection[str], int]] = ()
     own_code: bool = False
 
 
@@ -114,6 +115,7 @@ class _Loop:
             durations=durations,
             epoch=clock.epoch,
             ask=not options.yes,
+            crowds=options.crowds,
         )
         self.events: list[Event] = []
         self.numbers: dict[str, int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from spry.core.model import is_elsewhere
 from spry.view.columns import fill, printable, width, wrap
 from spry.view.facts import facts
 from spry.view.screen import paint
@@ -71,7 +72,7 @@ def show(graph: Graph, name: str, *, state: str = "", columns: int = 0, colour: 
     known: tuple[tuple[str, Sequence[str], str], ...] = (
         ("where", (f"{task.path}:{task.line}:{task.column}",), ""),
         ("language", (task.language,), ""),
-        ("needs", [_needed(graph, dep, name) for dep in graph.deps[name]], "deps"),
+        ("needs", [_needed(graph, dep, name) for dep in _deps(graph, task)], "deps"),
         ("needed by", [other for other in graph.order if name in graph.deps[other]], ""),
         ("graphs", task.graphs, "graphs"),
         ("tags", task.tags, "tags"),
@@ -108,12 +109,18 @@ def script(body: str, columns: int, *, indent: str) -> list[str]:
     return [f"{indent}{printable(line) if columns else line}" if line else "" for line in lines]
 
 
+def _deps(graph: Graph, task: Task) -> list[str]:
+    """What a task needs: of this runbook, and of other repositories."""
+    elsewhere = (dep for dep in task.deps if dep not in graph.runbook.tasks and is_elsewhere(dep))
+    return [*graph.deps[task.name], *dict.fromkeys(elsewhere)]
+
+
 def _record(graph: Graph, task: Task) -> dict[str, object]:
     return {
         "name": task.name,
         "descr": task.descr,
         "language": task.language,
-        "deps": list(graph.deps[task.name]),
+        "deps": _deps(graph, task),
         "graphs": list(task.graphs),
         "tags": list(task.tags),
         "finally": task.is_finally,
@@ -124,7 +131,7 @@ def _record(graph: Graph, task: Task) -> dict[str, object]:
 
 
 def _row(graph: Graph, task: Task) -> Row:
-    deps = ", ".join(graph.deps[task.name])
+    deps = ", ".join(_deps(graph, task))
     where = f"{printable(task.path)}:{task.line}"
     return Row(task.name, _line(task.descr), deps, ", ".join(task.graphs), where)
 

@@ -200,7 +200,8 @@ class _Workspace:
         attempts = SharedAttempts(members, self.stage.warn)
         left = None if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
         graces = {member.share.full(name): member.grace for member in members for name in member.share.plan.steps}
-        options = Options(executor.local.jobs, fail_fast, left, asked.yes, graces=graces)
+        crowds = [crowd for member in members if (crowd := _crowd(member.share))] if self.order.parallel else []
+        options = Options(executor.local.jobs, fail_fast, left, asked.yes, graces=graces, crowds=crowds)
         board = self.teller.board(plan) if self.order.parallel else ()
         first: list[Listener] = [Each(members, attempts.places, executor.local, self._ended)]
         listeners: list[Listener] = [*first, *([self.reports] if self.reports else []), *board]
@@ -248,3 +249,9 @@ class _Workspace:
         assert member.result is not None
         self.results[member.name] = member.result
         self.codes.append(member.code)
+
+
+def _crowd(share: Share) -> tuple[list[str], int] | None:
+    """The tasks of a repository whose runbook says how many of them may run at once."""
+    written = [settings.jobs for settings in share.plan.settings.values() if settings.jobs]
+    return ([share.full(name) for name in share.plan.steps], written[0]) if written else None

@@ -80,6 +80,27 @@ def test_no_more_tasks_start_than_slots_are_free():
     assert world.take(2) == ["c", "d"]
 
 
+def test_of_a_crowd_no_more_than_so_many_run_at_once_and_others_do_not_wait_for_it():
+    world = World(task("a"), task("b"), task("c"), task("d"), crowds=[(("a", "b", "c"), 2)])
+
+    assert world.take() == ["a", "b", "d"]
+    assert world.take() == []
+    world.end("b")
+    assert world.take() == ["c"]
+    world.end("a")
+    world.end("c")
+    world.end("d")
+    assert world.schedule.done
+
+
+def test_a_place_in_a_crowd_is_free_during_the_pause_before_a_retry():
+    world = World(task("a", attempts=2, backoff=5.0), task("b"), crowds=[(("a", "b"), 1)])
+
+    assert world.take() == ["a"]
+    world.end("a", BAD)
+    assert world.take() == ["b"]
+
+
 def test_a_task_that_many_need_runs_once():
     world = World(task("a"), task("b", "a"), task("c", "a"), task("d", "b", "c")).run()
 

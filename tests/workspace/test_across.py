@@ -126,6 +126,11 @@ def test_a_task_that_needs_another_repository_does_not_run_alone(chain):
     assert chain.run("check", cwd="b").exit_code == 0
 
 
+def test_listings_name_what_is_needed_of_other_repositories(chain):
+    assert chain.run("ls", "--json", cwd="b").json[0]["deps"] == ["c//build"]
+    assert "c//build" in chain.run("show", "test", cwd="b").stdout
+
+
 def test_the_picture_of_the_workspace_has_every_task_and_every_edge(chain):
     drawn = chain.run("workspace", "dag", "--format", "json").json
     edges = {(edge["from"], edge["to"]) for edge in drawn["edges"]}

@@ -206,6 +206,16 @@ def test_w8_no_more_tasks_than_asked_for_run_at_once(yard):
     assert not (yard.place / "too-many").exists()
 
 
+def test_w8_a_runbook_that_limits_its_jobs_is_limited_in_parallel_too(yard):
+    one = "mkdir busy || touch ../too-many; sleep 0.05; rmdir busy"
+    cells = [cell(f"bash t{number}", one) for number in range(4)]
+    yard.repository("a", "---\nspry: {jobs: 1}\n---\n", *cells, cell("bash test --dep t0,t1,t2,t3"))
+    yard.repository("b", cell("bash test", "true"))
+
+    assert yard.all("test", "--parallel", "-j", "4").exit_code == 0
+    assert not (yard.place / "too-many").exists()
+
+
 def test_w9_all_repositories_run_even_if_some_fail(yard):
     yard.repository("a", cell("bash test", "exit 1"))
     yard.repository("b")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from book import ROOT, cell
@@ -77,6 +79,29 @@ def test_a_signal_in_the_middle_stops_all_cleans_up_and_tells_the_summary(yard, 
     assert "📊 Workspace Task Summary" in err.decode()
     assert ("⏹️ Not run: 2 (b, c)" in err.decode()) is not bool(options)
     assert survivors(f"mark-{yard.place}") == []
+
+
+@pytest.mark.parametrize("options", [[], ["--parallel", "-j", "2"]])
+def test_after_a_kill_nothing_is_left_and_every_repository_can_go_on(yard, options):
+    for name in ("a", "b"):
+        yard.repository(name, cell("bash test", "echo started", "[ -e ok ] || sleep 77"))
+    process = yard.start(
+        "workspace", "run", "test", "--repos=?", "--output", "raw", *options, env={"MARK": f"mark-{yard.place}"}
+    )
+    for _ in range(2 if options else 1):
+        process.stdout.readline()
+    runner = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+    os.kill(int(runner), signal.SIGKILL)
+    process.communicate(timeout=30)
+
+    assert process.returncode == -signal.SIGKILL
+    assert survivors(f"mark-{yard.place}") == []
+    assert list((yard.book.place / "tmp").iterdir()) == []
+    assert list(Path("/dev/shm").glob(f"spry-*-{runner}")) == []
+    for name in "ab" if options else "a":
+        assert yard.run("runs", "--json", cwd=name).json[0]["status"] == "lost"
+        (yard.place / name / "ok").touch()
+        assert yard.run("resume", cwd=name).exit_code == 0
 
 
 def test_an_interrupted_repository_can_be_resumed(yard):
