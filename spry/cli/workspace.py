@@ -61,6 +61,8 @@ def _agree(share: Share, asked: Wishes) -> None:
 
 def status(request: Request, screen: Screen) -> int:
     """`spry workspace status`: the repositories, with their runbooks and what they run in."""
+    if request.names:
+        raise UsageError(f'workspace status takes no names, not "{request.names[0]}"', "choose with --repos")
     books = opened(chosen(discover(), request.repos))
     found = [standing(book) for book in books]
     if request.json:

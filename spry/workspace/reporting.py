@@ -6,17 +6,20 @@ import time
 from contextlib import ExitStack
 
 from spry.api.reports import Reporting
+from spry.api.running import cores
 from spry.core.events import Outcome, Reason, RunFinished, RunStarted, TaskFinished
+from spry.core.model import Step, Task
 from spry.core.result import RunResult, counts
 from spry.workspace.joined import combined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from spry.core.events import Event
     from spry.engine.secrets import Secrets
     from spry.errors import SpryError
+    from spry.workspace.books import Book
     from spry.workspace.crew import Member
     from spry.workspace.joined import Share
     from spry.workspace.running import Order
@@ -50,8 +53,13 @@ class Known:
 class Reports:
     """Lasts as long as a workspace run whose reports are wanted; a listener of every run of the engine in it."""
 
-    def __init__(self, shares: Sequence[Share], order: Order, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, shares: Sequence[Share], invalid: Sequence[Book], order: Order, warn: Callable[[str], None]
+    ) -> None:
         plan = combined(shares)
+        for book in invalid:
+            task = Task(f"{book.name}//{order.task}", "bash", path=book.files[0].path if book.files else book.name)
+            plan = plan._replace(steps={**plan.steps, task.name: Step(task, ())})
         files = [file for share in shares for file in share.book.files]
         self._known = Known(warn)
         self._reporting = Reporting(plan, order.asked.reports, files, self._known)
@@ -60,7 +68,7 @@ class Reports:
         self._run, self._began = str(time.time_ns()), time.time()
         self._opened = ExitStack()
         self._opened.enter_context(self._reporting)
-        self._tell(RunStarted(self._began, self._run, tuple(plan.steps), order.asked.jobs or 0))
+        self._tell(RunStarted(self._began, self._run, tuple(plan.steps), order.asked.jobs or cores()))
 
     def __call__(self, event: Event) -> None:
         """Take the next event of a run: what is of a task, and no task that is only there to be depended on."""
@@ -70,10 +78,10 @@ class Reports:
             self._finished.append(event)
         self._tell(event._replace(run=self._run))
 
-    def refused(self, share: Share, error: SpryError) -> None:
+    def refused(self, names: Iterable[str], error: SpryError) -> None:
         """A repository cannot run at all: none of its tasks does."""
         at = time.time()
-        for name in map(share.full, share.plan.steps):
+        for name in names:
             self(TaskFinished(at, "", name, 0, Outcome.FAILED, Reason.HANDLER, None, None, 0.0, error.message))
 
     def know(self, member: Member) -> None:

@@ -147,7 +147,8 @@ class _Workspace:
         if self.order.asked.reports:
             from spry.workspace.reporting import Reports
 
-            self.reports = Reports(self.shares, self.order, self.stage.warn)
+            invalid = [book for book in self.chosen if book.error is not None]
+            self.reports = Reports(self.shares, invalid, self.order, self.stage.warn)
         parts = {share.name for share in self.shares}
         missing = [book for book in self.chosen if book.name not in parts and book.error is None]
         for book in missing:
@@ -155,7 +156,7 @@ class _Workspace:
         self.teller.began(self.order, self.shares, list(self.results))
         for book in self.chosen:
             if book.error is not None:
-                self._refused(book, (self.order.task,), book.error)
+                self._refused(book, (self.order.task,), book.error, [f"{book.name}//{self.order.task}"])
         if self.order.parallel:
             self._all(executor)
         else:
@@ -231,15 +232,16 @@ class _Workspace:
             member = Member(share, asked._replace(params=params, words=words), self.stage, self.scratch)
         except (UsageError, HostError) as error:
             self.outcomes.update((share.full(name), Outcome.FAILED) for name in share.plan.steps)
-            self._refused(share.book, share.roots, error)
-            if self.reports:
-                self.reports.refused(share, error)
+            self._refused(share.book, share.roots, error, [share.full(name) for name in share.plan.steps])
             return None
         if self.reports:
             self.reports.know(member)
         return member
 
-    def _refused(self, book: Book, roots: Sequence[str], error: SpryError) -> None:
+    def _refused(self, book: Book, roots: Sequence[str], error: SpryError, tasks: Sequence[str]) -> None:
+        """A repository cannot run at all; `tasks` are those that will not, by their full names."""
+        if self.reports:
+            self.reports.refused(tasks, error)
         folder = book.repository.folder
         self.results[book.name] = RepositoryResult(book.name, folder, FAILURE, error.exit_code, message=error.message)
         self.codes.append(error.exit_code)

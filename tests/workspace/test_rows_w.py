@@ -381,6 +381,12 @@ def test_w20_status_shows_the_repositories(yard):
     assert f"2 tasks  the virtual environment {made}" in done.stdout
 
 
+def test_w20_status_takes_no_names(yard):
+    yard.repository("a")
+
+    assert yard.run("workspace", "status", "a").exit_code == 2
+
+
 def test_w20_status_is_json_for_programs(yard):
     folder = yard.repository("a")
     done = yard.run("workspace", "status", "--json", "--repos", "a").json

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from book import ROOT, cell
 from test_signals import survivors
+from test_terminal import Terminal, plain
 from yard import figures, turns
 
 from spry import Workspace
@@ -104,6 +105,24 @@ def test_after_a_kill_nothing_is_left_and_every_repository_can_go_on(yard, optio
         assert yard.run("resume", cwd=name).exit_code == 0
 
 
+@pytest.mark.parametrize("options", [[], ["--parallel"]])
+def test_ctrl_c_on_a_terminal_leaves_the_summary_on_it(yard, options):
+    for name in ("a", "b"):
+        yard.repository(name, cell("bash test", "echo started", "sleep 77"))
+    yard.book.folder = yard.here
+    terminal = Terminal(
+        yard.book, "workspace", "run", "test", "--repos=?", *options, env={"MARK": f"mark-{yard.place}"}
+    )
+    terminal.until("started")
+    terminal.type("\x03")
+    screen = plain(terminal.screen())
+
+    assert terminal.process.returncode == 130
+    assert "📊 Workspace Task Summary" in screen
+    assert "❌ a (exit code: 130)" in screen
+    assert survivors(f"mark-{yard.place}") == []
+
+
 def test_an_interrupted_repository_can_be_resumed(yard):
     yard.repository("a", cell("bash test", "echo started", "[ -e ok ] || sleep 77"))
     process = yard.start("workspace", "run", "test", "--repos=a")
@@ -183,12 +202,13 @@ def test_reports_tell_of_all_repositories(yard, options):
     yard.repository("a")
     yard.repository("b", cell("bash test", "exit 3"))
     yard.repository("c", cell("bash test --interpreter nosuch-program", "true"))
+    yard.repository("d", cell("bash test --no-such-flag", "true"))
     done = yard.all("test", "--repos=?", "--report", "json=out.json", *options)
     told = json.loads((yard.here / "out.json").read_text())
 
     assert done.exit_code == 3
     assert {one["task"]: one["outcome"] for one in told["tasks"]} == {
-        "a//test": "succeeded", "b//test": "failed", "c//test": "failed"
+        "a//test": "succeeded", "b//test": "failed", "c//test": "failed", "d//test": "failed",
     }  # fmt: skip
 
 
