@@ -130,11 +130,11 @@ def _shown(plan: Plan, request: Request, screen: Screen) -> tuple[Output, *tuple
         from spry.view.jsonl import json_lines
 
         return (json_lines(screen),)
-    from spry.view.plain import output
+    from spry.view.plain import is_for_runner, output
 
     mode = request.output or ("quiet" if request.quiet else "auto")
     shown = output(mode, screen, plan, verbose=request.verbose)
-    if os.environ.get("GITHUB_ACTIONS") != "true" or mode == "raw" or any(screen.terminals.values()):
+    if not is_for_runner(screen, mode):
         return (shown,)
     from spry.view.actions import Annotations, Runner
 

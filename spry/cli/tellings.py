@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from spry.core.text import format_duration
 from spry.view import workspace as view
+from spry.view.plain import is_for_runner, is_live, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ class Told:
     def __init__(self, request: Request, screen: Screen) -> None:
         self._request, self._screen = request, screen
         self._mode = request.output or ("quiet" if request.quiet else "auto")
+        if is_for_runner(screen, self._mode):
+            from spry.view.actions import Runner
+
+            screen.runner = Runner(screen)
 
     def warn(self, text: str) -> None:
         """Something that people should know."""
@@ -44,11 +50,9 @@ class Told:
 
     def shown(self, share: Share) -> Sequence[Listener]:
         """How the run of one repository is shown."""
-        from spry.view.plain import output
-
         parallel, mode = self._request.parallel, self._mode
         if parallel and mode in WHOLE:
-            return []
+            return self._annotations(share)
         inner = output(
             "group" if parallel and mode in {"auto", "live"} else mode,
             self._screen,
@@ -58,12 +62,18 @@ class Told:
         )
         quiet = mode == "quiet"
         framed = view.Framed(inner, self._screen, ", ".join(share.roots), share.name, quiet=quiet)
-        return [view.Later(framed)] if parallel else [framed]
+        return [view.Later(framed) if parallel else framed, *self._annotations(share)]
+
+    def _annotations(self, share: Share) -> Sequence[Listener]:
+        """What the runner of GitHub Actions is told of a repository."""
+        if self._screen.runner is None:
+            return []
+        from spry.view.actions import Annotations
+
+        return [Annotations(self._screen.runner, share.plan, os.environ.get("GITHUB_WORKSPACE", ""))]
 
     def board(self, plan: Plan) -> Sequence[Output]:
         """What shows all repositories at once, while they run in parallel."""
-        from spry.view.plain import is_live, output
-
         if self._mode in WHOLE:
             return [output(self._mode, self._screen, plan, verbose=self._request.verbose)]
         if self._mode == "live" or (self._mode == "auto" and is_live(self._screen)):
@@ -85,6 +95,8 @@ class Told:
 
     def over(self, result: WorkspaceTaskResult) -> None:
         """The figures of all, whatever else is shown."""
+        if self._screen.runner is not None:
+            self._screen.runner.close()
         figures: list[tuple[str, object]] = [
             ("Task:", result.task_name),
             ("Total repos:", result.total_repos),

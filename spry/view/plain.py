@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 from spry.core.events import (
@@ -164,6 +165,11 @@ class Group:
 def is_live(screen: Screen) -> bool:
     """Whether somebody looks at a terminal on which a board can be drawn."""
     return all(screen.terminals.values()) and not screen.dumb
+
+
+def is_for_runner(screen: Screen, mode: str) -> bool:
+    """Whether the runner of GitHub Actions reads what is written, and may take it for commands."""
+    return os.environ.get("GITHUB_ACTIONS") == "true" and mode != "raw" and not any(screen.terminals.values())
 
 
 def output(

@@ -212,6 +212,18 @@ def test_reports_tell_of_all_repositories(yard, options):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("options", [[], ["--parallel"]])
+def test_what_tasks_print_is_no_command_to_the_runner_of_github(yard, options):
+    yard.repository("a", cell("bash test", "echo '::error::not mine'; exit 1"))
+    done = yard.all("test", "--repos=a", *options, env={"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(yard.place)})
+    lines = done.stdout.splitlines()
+    at = lines.index("::error::not mine")
+
+    assert lines[at - 1].startswith("::stop-commands::")
+    assert "::error file=a/Spryfile.md,line=1,col=9,title=Task test::failed with exit code 1" in done.stderr
+    assert "📊 Workspace Task Summary" in done.stderr
+
+
 def test_a_dry_run_shows_every_repository_and_runs_nothing(yard):
     yard.repository("a", cell("bash test", "touch ran"))
     yard.repository("b", cell("bash first", "touch ran"), cell("bash test --dep first", "true"))
