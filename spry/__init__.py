@@ -16,35 +16,44 @@ if TYPE_CHECKING:
     from spry.api.graph import TaskGraph
     from spry.api.outcomes import TaskCancelled, TaskExecutionError, TaskResult, TaskStatus, TaskTimeoutError
     from spry.api.retry import RetryPolicy
+    from spry.api.runbook import Runbook, load
+    from spry.api.runs import aevents, arun, run
     from spry.api.sqlite import SQLiteStore
     from spry.api.stores import InMemoryStore, Store
     from spry.api.task import Task, TaskType
+    from spry.core.result import RunResult
     from spry.workspace.face import Workspace
     from spry.workspace.results import RepositoryResult, WorkspaceTaskResult
 
 _HOMES = {
-    "EventBus": "events",
-    "InMemoryStore": "stores",
-    "RepositoryResult": "workspace.results",
-    "RetryPolicy": "retry",
-    "SQLiteStore": "sqlite",
-    "Store": "stores",
-    "Task": "task",
-    "TaskCancelled": "outcomes",
-    "TaskContext": "context",
-    "TaskEvent": "events",
-    "TaskEventType": "events",
-    "TaskExecutionError": "outcomes",
-    "TaskExecutor": "executor",
-    "TaskGraph": "graph",
-    "TaskResult": "outcomes",
-    "TaskStatus": "outcomes",
-    "TaskTimeoutError": "outcomes",
-    "TaskType": "task",
-    "Workspace": "workspace.face",
-    "WorkspaceTaskResult": "workspace.results",
-    "make_copilot_agent_handler": "copilot",
-    "make_copilot_prompt_handler": "copilot",
+    "EventBus": "spry.api.events",
+    "InMemoryStore": "spry.api.stores",
+    "RepositoryResult": "spry.workspace.results",
+    "RetryPolicy": "spry.api.retry",
+    "RunResult": "spry.core.result",
+    "Runbook": "spry.api.runbook",
+    "SQLiteStore": "spry.api.sqlite",
+    "Store": "spry.api.stores",
+    "Task": "spry.api.task",
+    "TaskCancelled": "spry.api.outcomes",
+    "TaskContext": "spry.api.context",
+    "TaskEvent": "spry.api.events",
+    "TaskEventType": "spry.api.events",
+    "TaskExecutionError": "spry.api.outcomes",
+    "TaskExecutor": "spry.api.executor",
+    "TaskGraph": "spry.api.graph",
+    "TaskResult": "spry.api.outcomes",
+    "TaskStatus": "spry.api.outcomes",
+    "TaskTimeoutError": "spry.api.outcomes",
+    "TaskType": "spry.api.task",
+    "Workspace": "spry.workspace.face",
+    "WorkspaceTaskResult": "spry.workspace.results",
+    "aevents": "spry.api.runs",
+    "arun": "spry.api.runs",
+    "load": "spry.api.runbook",
+    "make_copilot_agent_handler": "spry.api.copilot",
+    "make_copilot_prompt_handler": "spry.api.copilot",
+    "run": "spry.api.runs",
 }
 
 __all__ = [
@@ -52,6 +61,8 @@ __all__ = [
     "InMemoryStore",
     "RepositoryResult",
     "RetryPolicy",
+    "RunResult",
+    "Runbook",
     "SQLiteStore",
     "Store",
     "Task",
@@ -68,8 +79,12 @@ __all__ = [
     "TaskType",
     "Workspace",
     "WorkspaceTaskResult",
+    "aevents",
+    "arun",
+    "load",
     "make_copilot_agent_handler",
     "make_copilot_prompt_handler",
+    "run",
 ]
 
 
@@ -77,9 +92,8 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'spry' has no attribute {name!r}")
-    module = f"spry.{home}" if "." in home else f"spry.api.{home}"
-    __import__(module)
-    found = globals()[name] = getattr(sys.modules[module], name)
+    __import__(home)
+    found = globals()[name] = getattr(sys.modules[home], name)
     return found
 
 

@@ -30,7 +30,7 @@ class TaskContext:
     `upstream` are the direct dependencies of the task by id, as they ended.
     """
 
-    __slots__ = ("_progress_emitter", "_stopped", "_task", "_upstream")
+    __slots__ = ("_payload", "_progress_emitter", "_stopped", "_task", "_upstream")
 
     def __init__(
         self,
@@ -38,8 +38,10 @@ class TaskContext:
         upstream: Mapping[str, Task] | None = None,
         *,
         progress_emitter: Callable[[float | None, str | None], None] | None = None,
+        payload: str | None = None,
     ) -> None:
         self._task = task
+        self._payload = payload
         self._upstream = MappingProxyType(dict(upstream or {}))
         self._progress_emitter = progress_emitter
         self._stopped = False
@@ -61,8 +63,8 @@ class TaskContext:
 
     @property
     def payload(self) -> str:
-        """What is to be done, as the handler understands it."""
-        return self._task.payload
+        """What is to be done, as the handler understands it; of a cell, with its values in it."""
+        return self._task.payload if self._payload is None else self._payload
 
     @property
     def type(self) -> TaskType:
@@ -120,12 +122,13 @@ class Handling:
     handler: TaskHandler
     upstream: Mapping[str, Task]
     surroundings: Context
+    payload: str | None = None
     value: object = None
     error: BaseException | None = None
     _context: TaskContext = field(init=False)
 
     def __post_init__(self) -> None:
-        self._context = TaskContext(self.task, self.upstream)
+        self._context = TaskContext(self.task, self.upstream, payload=self.payload)
 
     def __call__(self, post: Callable[[Notice], None]) -> Ending:
         """Call the handler, with the context variables of whoever runs the task."""

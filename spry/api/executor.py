@@ -8,7 +8,7 @@ from datetime import datetime
 from spry.api.copilot import make_copilot_agent_handler, make_copilot_prompt_handler
 from spry.api.events import EventBus, TaskEvent, TaskEventType
 from spry.api.outcomes import TaskCancelled, TaskResult, TaskStatus
-from spry.api.task import NEXT, Task, TaskType, settle, transition
+from spry.api.task import NEXT, Task, TaskType, leaf_of, settle, transition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class TaskExecutor:
         """Why a task cannot be run at all, if so."""
         if task.type not in self.handlers:
             return ValueError(f"No handler registered for task type '{task.type.value}'")
+        if task.origin and leaf_of(task) is None and self.handlers[task.type] is run_program:
+            return ValueError(f"the task is the cell {task.origin}: load its runbook, and run a graph of that")
         return None
 
     # One task
@@ -165,7 +167,7 @@ class TaskExecutor:
         """Whether this executor runs a task just now."""
         with self._lock:
             undertaking = self._under_way.get(task_id)
-        return undertaking is not None and undertaking.accounts[task_id].is_open
+        return undertaking is not None and undertaking.accounts[undertaking.tasks[task_id]].is_open
 
     # The end
 
@@ -199,14 +201,14 @@ class TaskExecutor:
     def undertake(self, undertaking: Undertaking) -> None:
         """Some tasks are on their way."""
         with self._lock:
-            self._under_way.update(dict.fromkeys(undertaking.works, undertaking))
+            self._under_way.update(dict.fromkeys(undertaking.tasks, undertaking))
 
     def relinquish(self, undertaking: Undertaking) -> None:
         """They no longer are."""
         with self._lock:
-            for name in undertaking.works:
-                if self._under_way.get(name) is undertaking:
-                    del self._under_way[name]
+            for task in undertaking.tasks:
+                if self._under_way.get(task) is undertaking:
+                    del self._under_way[task]
 
     def persist(self, task: Task) -> None:
         """Save a task; if that fails, say so."""

@@ -116,7 +116,7 @@ class TaskGraph:
         try:
             undertaking.run()
         finally:
-            found = ((name, account.error) for name, account in undertaking.accounts.items())
+            found = ((account.task.id, account.error) for account in undertaking.accounts.values())
             self._errors = {name: error for name, error in found if error is not None}
 
     def _works(self) -> Iterator[Work]:

@@ -7,6 +7,8 @@ from typing import cast
 
 from spry.api.history import recall
 from spry.api.wishes import bind
+from spry.core.model import HANDLED
+from spry.core.program import HANDLER
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.secrets import names
 from spry.errors import SpryError
@@ -85,9 +87,10 @@ def _preview(attempts: Attempts, step: Step, params: Mapping[str, str]) -> Previ
     if attempts.secrets is not None:
         attempts.secrets.watch(variables)
     argv: tuple[str, ...] = ()
-    if task.needs_process:
+    if task.needs_process and not attempts.asks_copilot(task):
         runner = attempts.environments.isolation(step).runner
-        argv = (*runner, *attempts.interpreter(step).argv, SCRIPT, *attempts.situation.words.get(task.name, ()))
+        interpreter, words = attempts.interpreter(step), attempts.situation.words.get(task.name, ())
+        argv = (*runner, *interpreter.argv, *(() if interpreter.origin == HANDLER else (SCRIPT,)), *words)
     caller = attempts.situation.environ
     changed = tuple(
         (os.fsdecode(name), os.fsdecode(value))
@@ -127,6 +130,10 @@ def _notes(attempts: Attempts, step: Step) -> list[str]:
         notes.append("is never executed: its variables are lent to the tasks that depend on it")
     elif not step.task.needs_process:
         notes.append("has no script: succeeds once its dependencies have")
+    elif attempts.asks_copilot(step.task):
+        notes.append("is put to GitHub Copilot")
+    elif step.task.language in HANDLED:
+        notes.append("its text is given on stdin")
     if step.task.expressions:
         kinds = sorted({f"${{{one.kind}.{one.key}}}" for one in step.task.expressions})
         notes.append(f"takes {', '.join(kinds)} when it starts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
+from typing import NamedTuple
 
 from spry.api.history import recall, recorded
 from spry.api.wishes import alone, bind, needs, refuse, unanswerable
@@ -16,7 +17,7 @@ from spry.execute.pair import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from spry.api.history import Origin
     from spry.api.places import File
@@ -27,12 +28,29 @@ if TYPE_CHECKING:
     from spry.engine.loop import Listener
     from spry.engine.secrets import Secrets
     from spry.execute.pair import Line
-    from spry.execute.protocol import Executor
+    from spry.execute.protocol import Call, Executor
 
 GRACE = 5.0
 
 
-def run_plan(
+class Program(NamedTuple):
+    """How a program in Python takes part in a run of its own.
+
+    `calls` are those of `Situation`; `recall` gives the run what is known of tasks that need not run, and names those;
+    `ready` gets the executor before anything starts. Of tasks that are not in `checks` (None: all are), what is missing
+    is told when their turn has come.
+    """
+
+    calls: Mapping[str, Callable[[int], Call | None]] = {}
+    recall: Callable[[Attempts], Mapping[str, str]] = lambda _: {}
+    ready: Callable[[LocalExecutor], None] = lambda _: None
+    checks: Collection[str] | None = None
+
+
+NO_PROGRAM = Program()
+
+
+def run_plan(  # noqa: PLR0913 - one way for all who run a plan
     plan: Plan,
     asked: Wishes,
     listeners: Sequence[Listener],
@@ -42,22 +60,23 @@ def run_plan(
     origin: Origin | None = None,
     files: Sequence[File] = (),
     given: Given | None = None,
+    program: Program = NO_PROGRAM,
 ) -> RunResult:
     """Run a plan on this machine and wait for it; with an `origin` it is written down and can be resumed.
 
     `files` are the runbooks that the plan comes from; reports show them. `given` are messages that somebody has taken
-    for it. This is for the command line: the run is a pair of processes (`execute.pair`), of which one returns, and
-    nobody else may start processes here meanwhile.
+    for it. `program` is who runs it from Python. Without one the run is a pair of processes (`execute.pair`), of which
+    one returns, and nobody else may start processes here meanwhile.
 
     Raises UsageError (a flag without effect, a missing or unknown parameter, a question nobody can answer) and
     HostError (a missing program or folder) before anything has started.
     """
     alone(plan)
-    asked, attempts = prepared(plan, asked, warn=warn, has_terminal=has_terminal)
+    asked, attempts = prepared(plan, asked, warn=warn, has_terminal=has_terminal, calls=program.calls)
     try:
-        attempts.check()
-        line = pair(attempts.close)  # before anything is opened that two must not share
-        done = ready(attempts, asked, origin, given)
+        attempts.check(program.checks)
+        line = pair(attempts.close) if program is NO_PROGRAM else None  # before anything is opened that is not for two
+        done = {**ready(attempts, asked, origin, given), **program.recall(attempts)}
         options = Options(
             jobs_of(plan, asked),
             asked.fail_fast,
@@ -69,6 +88,7 @@ def run_plan(
         )
         executor = LocalExecutor(options.jobs, line=line)
         try:
+            program.ready(executor)
             go = partial(_recorded, plan, asked, executor, attempts, options, origin, warn)
             if not asked.reports:
                 return go(listeners)
@@ -120,18 +140,23 @@ def pair(clean: Callable[[], object]) -> Line | None:
 
 
 def prepared(
-    plan: Plan, asked: Wishes, *, warn: Callable[[str], None], has_terminal: Callable[[], bool], within: str = ""
+    plan: Plan,
+    asked: Wishes,
+    *,
+    warn: Callable[[str], None],
+    has_terminal: Callable[[], bool],
+    within: str = "",
+    calls: Mapping[str, Callable[[int], Call | None]] = NO_PROGRAM.calls,
 ) -> tuple[Wishes, Attempts]:
     """A plan made ready for its attempts, and what is asked of it with its secrets; close the attempts in the end.
 
-    Small files of the run are in a folder of its own, made `within` the one that is given. Raises UsageError and
-    HostError as `run_plan` does.
+    Small files of the run are in a folder of its own, made `within` the one that is given. `calls` are those of
+    `Situation`. Raises UsageError and HostError as `run_plan` does.
     """
-    asked, params = _granted(plan, asked, has_terminal)
-    run_id = str(time.time_ns())
-    situation = Situation(
-        run_id, os.environb, os.getcwd(), scratch_folder(run_id, within), asked.env, params, asked.words, warn
-    )
+    asked, params = granted(plan, asked, has_terminal)
+    run_id, folder = str(time.time_ns()), os.getcwd()
+    scratch = scratch_folder(run_id, within)
+    situation = Situation(run_id, os.environb, folder, scratch, asked.env, params, asked.words, warn, calls)
     attempts = Attempts(plan, situation)
     if attempts.secrets is not None:
         attempts.warn = partial(_cleaned, attempts.secrets, warn)
@@ -155,7 +180,7 @@ def ready(attempts: Attempts, asked: Wishes, origin: Origin | None, given: Given
     return done
 
 
-def _granted(
+def granted(
     plan: Plan, asked: Wishes, has_terminal: Callable[[], bool]
 ) -> tuple[Wishes, Mapping[str, Mapping[str, str]]]:
     """What is asked for with its secrets, and the parameters of each task; UsageError where it cannot be done."""

@@ -14,9 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spry.api.cells import Leaf
     from spry.api.outcomes import TaskResult
     from spry.api.retry import RetryPolicy
-    from spry.core.model import Task as Cell
 
 PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, BLOCKED = TaskStatus
 NEXT: Mapping[TaskStatus, frozenset[TaskStatus]] = {
@@ -163,8 +163,7 @@ class Task:
     @property
     def origin(self) -> str:
         """The cell of a runbook that it is, as `file:line name`; empty for a task made in Python."""
-        cell = self._cell
-        return cell if isinstance(cell, str) else f"{cell.path}:{cell.line} {cell.name}" if cell else ""
+        return "" if self._cell is None else str(self._cell)
 
     @property
     def is_pending(self) -> bool:
@@ -262,7 +261,7 @@ class Task:
         _status: TaskStatus
         _result: TaskResult | None
         _blocked_by: str | None
-        _cell: Cell | str | None
+        _cell: Leaf | str | None
         title: str
         payload: str
         type: TaskType
@@ -294,9 +293,20 @@ def restore(
     """Let a task stand where it stood when it was saved: for stores, and for what a crash has left."""
     settle(task, result, blocked_by)
     if origin:
-        object.__setattr__(task, "_cell", origin)
+        bind(task, origin)
     object.__setattr__(task, "_status", status)
     return task
+
+
+def bind(task: Task, cell: Leaf | str) -> Task:
+    """Say which cell of a runbook a task is; of one that comes out of a store only its place is known."""
+    object.__setattr__(task, "_cell", cell)
+    return task
+
+
+def leaf_of(task: Task) -> Leaf | None:
+    """The cell that a task is, if it is one and its runbook is at hand."""
+    return None if isinstance(task._cell, str) else task._cell  # noqa: SLF001 - ours
 
 
 def claim(task: Task) -> bool:

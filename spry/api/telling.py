@@ -16,7 +16,7 @@ from spry.core.events import Outcome, Reason, TaskFinished, TaskOutput, TaskProg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from spry.api.context import Handling
     from spry.api.executor import TaskExecutor
@@ -63,10 +63,13 @@ class Account:
 
 
 class Telling:
-    """The listener that keeps tasks and their subscribers up to date; `accounts` are by the names of the run."""
+    """The listener that keeps tasks and their subscribers up to date; `accounts` are by the names of the run.
 
-    def __init__(self, executor: TaskExecutor, accounts: Mapping[str, Account]) -> None:
-        self.executor, self.accounts = executor, accounts
+    `left` is told the name of each task that has succeeded, before anything that needs it starts.
+    """
+
+    def __init__(self, executor: TaskExecutor, accounts: Mapping[str, Account], left: Callable[[str], None]) -> None:
+        self.executor, self.accounts, self.left = executor, accounts, left
 
     def __call__(self, event: Event) -> None:
         """Take one fact of the run."""
@@ -78,6 +81,8 @@ class Telling:
             self._conclude(self.accounts[event.task], event, FAILED)
         elif isinstance(event, TaskFinished):
             self._finish(self.accounts[event.task], event)
+            if event.outcome is Outcome.SUCCEEDED:
+                self.left(event.task)
         elif isinstance(event, TaskProgress):
             account = self.accounts[event.task]
             self._emit(account, TaskEventType.PROGRESS, None, progress=(event.percent, event.text or None))

@@ -160,11 +160,11 @@ def refuse(plan: Plan) -> None:
     for step in plan.steps.values():
         task = step.task
         place = f"{task.path}:{task.line}:{task.column}"
-        if task.language in HANDLED:
-            raise UsageError(
-                f'{place}: this version cannot run {task.language} cells (task "{task.name}")',
-                f"run it with --skip {task.name}",
+        if task.inbox and task.language in HANDLED:
+            message = (
+                f'{place}: the stdin of a {task.language} is its own text, so it takes no --inbox (task "{task.name}")'
             )
+            raise UsageError(message, "let another task take the message, and interpolate what it captures")
 
 
 def alone(plan: Plan) -> None:

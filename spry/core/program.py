@@ -47,6 +47,7 @@ FAMILIES = {
     "perl": "perl",
     "pwsh": "pwsh",
 }
+HANDLER = "spry.handlers"  # where a command comes from that gets the text of a cell on stdin
 POSIX = frozenset({"bash", "sh", "dash", "ksh", "zsh"})
 SHELLS = POSIX | {"fish"}
 # Options whose value is the next word.
@@ -88,10 +89,10 @@ def choose(task: Task, settings: Settings) -> Program:
 def shell_of(task: Task, settings: Settings) -> str:
     """The shell whose language a task's script is (bash, sh, dash, ksh, zsh, fish), or nothing for any other text."""
     try:
-        family = choose(task, settings).family
+        _, _, family, origin = choose(task, settings)
     except (HostError, UsageError):
         return ""  # whoever runs it says what is wrong
-    return family if family in SHELLS else ""
+    return family if family in SHELLS and origin != HANDLER else ""
 
 
 def _chosen(task: Task, settings: Settings) -> tuple[str, str]:
@@ -108,13 +109,23 @@ def _chosen(task: Task, settings: Settings) -> tuple[str, str]:
             if key in settings.interpreters:
                 return settings.interpreters[key], "spry.interpreters"
     if language in settings.handlers:
-        return settings.handlers[language], "spry.handlers"
+        return settings.handlers[language], HANDLER
     if language == "shell" and settings.shell:
         return settings.shell, "spry.shell"
     if default:
         return default, "language"
-    key = f"spry.{'handlers' if language in HANDLED else 'interpreters'}.{language}"
-    raise HostError(f'no program runs {language} cells: task "{task.name}" ({place(task)})', f"set {key}")
+    if language in HANDLED:
+        hint = f"set {HANDLER}.{language} to a command that reads stdin, or: pip install 'spry[copilot]'"
+    else:
+        hint = f"set spry.interpreters.{language}"
+    raise HostError(f'no program runs {language} cells: task "{task.name}" ({place(task)})', hint)
+
+
+def is_handled(task: Task, settings: Settings) -> bool:
+    """Whether a task is a prompt or for an agent, and no program is named that would take it."""
+    if task.language not in HANDLED or task.interpreter or task.body.startswith("#!"):
+        return False
+    return task.language not in settings.handlers and task.language not in settings.interpreters
 
 
 def _split(text: str, task: Task, origin: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from spry.core.model import HANDLED
+from spry.core.program import is_handled
 from spry.engine.environments import Environments
 from spry.engine.leavings import Leavings
 from spry.errors import HostError, SpryError
@@ -14,7 +16,7 @@ from spry.execute.protocol import Attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from spry.core.events import TaskFinished
     from spry.core.masking import Stream
@@ -66,15 +68,21 @@ class Attempts:
 
             self.secrets = Secrets(plan, situation.params, self.environments.known(), situation.warn)
 
-    def check(self) -> None:
+    def check(self, names: Collection[str] | None = None) -> None:
         """Find programs, folders and files before anything starts; HostError or UsageError names what is missing.
 
-        A folder, a file, or a program that the task names itself may yet be made by a dependency.
+        With `names` only for these tasks. A folder, a file, or a program that the task names itself may yet be made by
+        a dependency.
         """
-        for step in self.plan.steps.values():
+        for step in self.plan.steps.values() if names is None else map(self.plan.steps.__getitem__, names):
             task = step.task
             explicit = task.interpreter is not None or task.body.startswith("#!")
             if not task.needs_process or (step.deps and (explicit or task.env_files)):
+                continue
+            if self.asks_copilot(task):
+                from spry.execute.copilot import check  # noqa: PLC0415 - few runbooks have prompts
+
+                check(task)
                 continue
             if self.environments.may_come(step):
                 continue
@@ -103,6 +111,10 @@ class Attempts:
                 self._lend(step)
             return None
         body, values = self.rendered(step)
+        if self.asks_copilot(task):
+            from spry.execute.copilot import Asking  # noqa: PLC0415 - as above
+
+            return Attempt(task.name, number, (), {}, "", call=Asking(task, body))
         told = self.told(step, number)
         if self.messages is not None:
             told.update(self.messages.told(task, self.situation.run))
@@ -119,6 +131,10 @@ class Attempts:
         if task.stdin and not stdin:
             stdin = self.left.piped(task.stdin)
         return Attempt(task.name, number, argv, env, made.cwd, "", limits, terminal, veil, stdin)
+
+    def asks_copilot(self, task: Task) -> bool:
+        """Whether a task is a prompt or for an agent, and no command is named that would take it."""
+        return task.language in HANDLED and is_handled(task, self.settings(task))
 
     def _guarded(self, task: Task, body: str, env: Mapping[bytes, bytes]) -> tuple[bool, Stream | None]:
         """Learn the secrets of an environment: whether the script holds one, and what hides them on a terminal."""

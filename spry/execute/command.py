@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from spry.core.program import HANDLER
 from spry.errors import HostError
 from spry.execute.interpreter import STRICT, Interpreter, resolve
 
@@ -134,11 +135,12 @@ def command(
         return Command((*interpreter.argv, *task.argv[1:], *args), cwd)
     line = max(line or task.body_line, 1)
     script = Script(text, task.path, line, tuple(args), task.name, task.language, cwd, private)
-    if interpreter.family in ("bash", "sh"):
+    family = "" if interpreter.origin == HANDLER else interpreter.family
+    if family in ("bash", "sh"):
         return _bash(interpreter, script, scripts)
-    if interpreter.family in ("dash", "ksh"):
+    if family in ("dash", "ksh"):
         return _posix(interpreter, script, scripts)
-    if interpreter.family in ("zsh", "fish"):
+    if family in ("zsh", "fish"):
         return _in_place(interpreter, script, scripts)
     from spry.execute import languages  # noqa: PLC0415 - only for what is no shell
 

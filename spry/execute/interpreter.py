@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from spry.core.program import POSIX, choose, place
+from spry.core.program import HANDLER, POSIX, choose, place
 from spry.errors import HostError, UsageError
 
 TYPE_CHECKING = False
@@ -54,8 +54,8 @@ def resolve(task: Task, settings: Settings, *, path: str, cwd: str, by_name: boo
         program = task.argv[0] if by_name else _program(task.argv[0], task, "command", path, cwd)
         return Interpreter("", (program,), "command")
     before, words, family, origin = choose(task, settings)
-    strict = STRICT.get(family, ()) if task.strict else ()
-    options = _own_options(family, words[1:])
+    strict = STRICT.get(family, ()) if task.strict and origin != HANDLER else ()
+    options = words[1:] if origin == HANDLER else _own_options(family, words[1:])
     if by_name:
         return Interpreter(family, (*before, words[0], *strict, *options), origin)
     wrapper = (_program(before[0], task, origin, path, cwd), *before[1:]) if before else ()

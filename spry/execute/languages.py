@@ -1,12 +1,14 @@
 """The argv of what is no shell: Python, Node, Ruby, Perl, PowerShell, and any program that takes a file.
 
 Each of the first four is given a few words of its own language that compile the script under the runbook's name and
-line; large scripts come from a private file.
+line; large scripts come from a private file. What handles prompts reads them on stdin.
 """
 
 from __future__ import annotations
 
 import os
+
+from spry.core.program import HANDLER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ RUBY = 'text = %s; $0 = ARGV.shift; eval(text.force_encoding("UTF-8"), TOPLEVEL_
 
 def argv(interpreter: Interpreter, script: Script, scripts: ScriptFolder) -> tuple[str, ...]:
     """The argv that makes a program other than a shell run a script, up to the script's own arguments."""
+    if interpreter.origin == HANDLER:
+        return _on_stdin(interpreter.argv, _written(script, scripts, "txt"))
     return BUILDERS.get(interpreter.family, _file)(interpreter.argv, script, scripts)
 
 
@@ -103,8 +107,12 @@ def _file(argv: tuple[str, ...], script: Script, scripts: ScriptFolder) -> tuple
     if any("{}" in word for word in argv[1:]):
         return (argv[0], *(word.replace("{}", file) for word in argv[1:]))
     if os.path.basename(argv[0]) in READ_STDIN:
-        return ("/bin/sh", "-c", 'exec "$@" <"$0"', file, *argv)
+        return _on_stdin(argv, file)
     return (*argv, file)
+
+
+def _on_stdin(argv: tuple[str, ...], file: str) -> tuple[str, ...]:
+    return ("/bin/sh", "-c", 'exec "$@" <"$0"', file, *argv)
 
 
 def _written(script: Script, scripts: ScriptFolder, extension: str, text: str = "") -> str:

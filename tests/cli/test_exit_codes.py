@@ -64,8 +64,10 @@ def test_a_missing_interpreter_that_is_not_selected_is_nobodys_business(book):
 def test_a_language_without_a_handler_is_refused_and_not_ignored(book, language):
     done = book(cell("bash good", "touch ran"), cell(f"{language} ask --descr x", "What now?")).run("runbook")
 
-    assert done.exit_code == 2
+    assert done.exit_code == 3
     assert f"{language} cells" in done.stderr
+    assert f"set spry.handlers.{language}" in done.stderr
+    assert "pip install 'spry[copilot]'" in done.stderr
     assert not book.has("ran")
 
 

@@ -178,7 +178,7 @@ def test_a_relative_program_is_found_from_the_working_folder(bin_):
         (
             task(language="prompt"),
             'no program runs prompt cells: task "build" (docs/deploy.md:46)',
-            "set spry.handlers.prompt",
+            "set spry.handlers.prompt to a command that reads stdin, or: pip install 'spry[copilot]'",
         ),
     ],
 )
