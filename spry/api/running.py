@@ -105,6 +105,14 @@ def run_plan(  # noqa: PLR0913 - one way for all who run a plan
         attempts.close()
 
 
+def _hear(executor: LocalExecutor, attempts: Attempts) -> None:
+    """Let tasks say how far they are. Where there can be no named pipe, `spry progress` says that nobody listens."""
+    try:
+        executor.hear(attempts.left.progress_file)
+    except OSError:
+        return
+
+
 def _recorded(
     plan: Plan,
     asked: Wishes,
@@ -116,6 +124,7 @@ def _recorded(
     listeners: Sequence[Listener],
 ) -> RunResult:
     """Run a plan, and write it down before anybody else is told."""
+    _hear(executor, attempts)
     with recorded(origin, asked, attempts, warn) as (first, usual):
         expect(listeners, usual)
         executor.entrust(attempts.situation.run, [history.lock for history in first])

@@ -449,6 +449,19 @@ _command(
 
 
 @commands.command(
+    "progress",
+    help="""Tell the run of a task how far the task is: a percentage, some words, or both.
+
+    \b
+      spry progress 25 "warming up"
+    """,
+)
+@click.argument("words", nargs=-1, required=True, metavar="[PERCENT] [WORDS]...")
+def _progress(words: tuple[str, ...]) -> Request:
+    return Request("progress", words)
+
+
+@commands.command(
     "completion",
     help="""Print the script that completes commands, options and task names.
 

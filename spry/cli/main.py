@@ -58,6 +58,10 @@ def _dispatch(argv: list[str]) -> int:
         sys.stdout.write(f"spry {__version__}\n")
         sys.stdout.flush()
         return 0
+    if argv[:1] == ["progress"] and not any(word.startswith("-") for word in argv):
+        from spry.cli.progress import report
+
+        return report(argv[1:])  # a task may call it all the time
     request = None if "_SPRY_COMPLETE" in os.environ else quick.read(argv)
     if request is None:
         from spry.cli.app import read

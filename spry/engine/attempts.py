@@ -97,8 +97,7 @@ class Attempts:
         task = step.task
         self.left.begin(task, number)
         self._begin_files(task, number)
-        asked = self.situation.calls.get(task.name)
-        call = asked(number) if asked else None
+        call = self._called(task, number)
         if call is not None:
             return Attempt(task.name, number, (), {}, "", call=call)
         if self.messages is not None:
@@ -131,6 +130,11 @@ class Attempts:
         if task.stdin and not stdin:
             stdin = self.left.piped(task.stdin)
         return Attempt(task.name, number, argv, env, made.cwd, "", limits, terminal, veil, stdin)
+
+    def _called(self, task: Task, number: int) -> Call | None:
+        """What is called in place of a process, if a program has something for that."""
+        asked = self.situation.calls.get(task.name)
+        return asked(number) if asked else None
 
     def asks_copilot(self, task: Task) -> bool:
         """Whether a task is a prompt or for an agent, and no command is named that would take it."""
@@ -230,6 +234,7 @@ class Attempts:
             "SPRY_CALLER_DIR": self.situation.folder,
             "SPRY_OUTPUT": self.left.output_file(task.name),
             "SPRY_UPSTREAM": self.left.upstream_file(step),
+            "SPRY_PROGRESS": self.left.progress_file,
         }
 
     def took(self, name: str, data: bytes) -> None:

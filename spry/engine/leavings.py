@@ -29,6 +29,7 @@ class Leavings:
 
     def __init__(self, plan: Plan, scratch: str, shown: Callable[[str], str] = str) -> None:
         self.scratch, self.shown = scratch, shown
+        self.progress_file = f"{scratch}/progress"
         self.places = {name: place for place, name in enumerate(plan.steps)}
         self.keepers: dict[str, Keeper] = {}
         self.captured: dict[str, dict[str, str]] = {}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spry.execute.limits import Meter
     from spry.execute.pair import Line
     from spry.execute.process import Status
+    from spry.execute.progress import Reports
     from spry.execute.protocol import Attempt, Notice
     from spry.execute.question import Question
     from spry.execute.terminal import Relay
@@ -49,8 +50,9 @@ class LocalExecutor:
     """
 
     __slots__ = (
-        "_blind", "_calls", "_delayed", "_due", "_ear", "_launcher", "_line", "_meter", "_notices", "_poll",
-        "_questions", "_relays", "_running", "_serial", "_strays", "_tries", "_unit", "_watched", "interrupted", "jobs",
+        "_blind", "_calls", "_delayed", "_due", "_ear", "_hears", "_launcher", "_line", "_meter", "_notices", "_poll",
+        "_questions", "_relays", "_reports", "_running", "_serial", "_strays", "_tries", "_unit", "_watched",
+        "interrupted", "jobs",
     )  # fmt: skip
 
     def __init__(self, jobs: int, *, pidfds: bool = True, line: Line | None = None) -> None:
@@ -75,10 +77,18 @@ class LocalExecutor:
         self._relays: dict[str, Relay] = {}
         self._calls: Calls | None = None
         self.interrupted: int | None = None  # the first signal that came for us
+        self._hears = -1
+        self._reports: Reports | None = None
         if line is not None:
             self._watch(line.fd, self._listen)
         if line is not None and line.adopts:
             self._after(REAP, self._reap)
+
+    def hear(self, path: str) -> None:
+        """Hear what tasks say of their progress, through a named pipe that is made for it; OSError if it cannot be."""
+        os.mkfifo(path, 0o600)
+        self._hears = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # both ways, so that it never comes to an end
+        self._poll.register(self._hears, select.POLLIN)
 
     def mailbox(self) -> Callable[[Notice], None]:
         """A way for other threads to give `wait` something to tell."""
@@ -158,6 +168,12 @@ class LocalExecutor:
             relay.close()
         for question in self._questions.values():
             os.close(question.fd)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Close what is ours alone."""
+        if self._hears >= 0:
+            os.close(self._hears)
         if self._calls is not None:
             self._calls.close()
         if isinstance(self._poll, select.epoll):
@@ -344,6 +360,8 @@ class LocalExecutor:
         ready = [descriptor for descriptor, _ in self._poll.poll(self._pause(until))]
         if self._ear.fd in ready:
             self._heed(self._ear.heard(), told=False)
+        if self._hears in ready:
+            self._notices.extend(self._told())  # before the ends of those who said it
         for descriptor in ready:
             act = self._watched.get(descriptor)
             if act is not None:
@@ -353,6 +371,14 @@ class LocalExecutor:
                 self._ended(running)
         while self._due and self._due[0][0] <= time.monotonic():
             heapq.heappop(self._due)[2]()
+
+    def _told(self) -> Sequence[Notice]:
+        """What tasks have said of their progress."""
+        if self._reports is None:
+            from spry.execute.progress import Reports  # noqa: PLC0415 - few tasks say anything
+
+            self._reports = Reports()
+        return self._reports.heard(os.read(self._hears, CHUNK))
 
     def _pause(self, until: float) -> float | None:
         """How long to sleep, in the unit of the poll; None for ever."""

@@ -12,7 +12,8 @@ def test_a_task_is_told_about_its_run(book):
     done = book.run("task", "t", "docs/ops.md")
 
     assert done.stdout.split() == [
-        "SPRY", "SPRY_ATTEMPT", "SPRY_CALLER_DIR", "SPRY_DIR", "SPRY_FILE", "SPRY_OUTPUT", "SPRY_RUN_ID", "SPRY_TASK",
+        "SPRY", "SPRY_ATTEMPT", "SPRY_CALLER_DIR", "SPRY_DIR", "SPRY_FILE", "SPRY_OUTPUT",
+        "SPRY_PROGRESS", "SPRY_RUN_ID", "SPRY_TASK",
         "SPRY_UPSTREAM",
     ]  # fmt: skip
 

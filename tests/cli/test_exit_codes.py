@@ -80,7 +80,7 @@ def test_questions_about_the_command_line_have_their_codes(book, argv, code):
 
 
 @pytest.mark.parametrize(
-    "command", ["task", "runbook", "run", "ls", "show", "check", "dag", "completion"],
+    "command", ["task", "runbook", "run", "ls", "show", "check", "dag", "progress", "completion"],
 )  # fmt: skip
 def test_the_help_of_every_command_has_an_example(book, command):
     done = book.run(command, "--help")
