@@ -457,8 +457,10 @@ _command(
     """,
 )
 @click.argument("words", nargs=-1, required=True, metavar="[PERCENT] [WORDS]...")
-def _progress(words: tuple[str, ...]) -> Request:
-    return Request("progress", words)
+def _progress(words: tuple[str, ...]) -> None:
+    from spry.cli.progress import report
+
+    report(words)
 
 
 @commands.command(

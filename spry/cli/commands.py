@@ -33,10 +33,6 @@ def _command(request: Request, screen: Screen) -> int:
             os.chdir(request.chdir)
         except OSError as error:
             raise UsageError(f"{request.chdir}: {(error.strerror or '').lower()}", "name a folder with -C") from None
-    if request.command == "progress":
-        from spry.cli.progress import report
-
-        return report(request.names)
     if request.command in {"task", "runbook", "run"}:
         from spry.cli.run import run
 

@@ -415,3 +415,18 @@ def test_a13_the_same_path_of_two_builds_is_a_conflict_before_anything_runs(page
     assert done.returncode == 2
     assert "artifact conflict: 'x86_64/binary' saved by 'build-x86_64' and 'build-arm64'" in done.stderr
     assert not page.out.exists()
+
+
+@on("finally.md")
+def test_t30_clean_up_and_report_follow_a_failure_and_an_optional_one_changes_nothing(page):
+    good_code, good_ends = page.outcomes()
+    code, ends = page.outcomes("--param", "broken=true")
+
+    assert (good_code, good_ends["publish"], good_ends["recommend"]) == (0, "succeeded", "failed")
+    assert code == 1
+    assert ends == {
+        "build": "succeeded", "test": "failed", "publish": "skipped", "cleanup": "succeeded", "report": "succeeded",
+        "recommend": "failed",
+    }  # fmt: skip
+    assert not (page.out / "build").exists()
+    assert "test: failed" in (page.out / "report.txt").read_text()
