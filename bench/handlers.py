@@ -1,8 +1,7 @@
-"""Handlers that do nothing, in a graph: next to a plain loop over concurrent.futures with the same threads.
+"""What a graph of handlers that do nothing costs, in multiples of a plain loop over the same threads.
 
-    python bench/handlers.py [ROUNDS]
-
-The plain loop does the least that any runner of tasks in threads can do: it submits, and waits for what is done.
+The plain loop over `concurrent.futures` does the least that any runner of tasks in threads can do: it submits, and
+waits for what is done. It knows no dependencies, statuses, results, events or retries.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from spry import Task, TaskExecutor, TaskGraph, TaskType
+from measure import ROOT, options, show
 
 WIDE, LONG, WORKERS = 5_000, 1_000, 4
 
@@ -38,14 +37,16 @@ def plain_chain() -> float:
 
 
 def graph(tasks: int, *, chain: bool) -> float:
+    """Seconds that a graph takes to run."""
+    from spry import Task, TaskExecutor, TaskGraph, TaskType
+
     executor = TaskExecutor.empty()
     executor.register(TaskType.PROMPT, nothing)
-    made = TaskGraph()
-    before = None
+    made, before = TaskGraph(), []
     for _ in range(tasks):
         task = Task.prompt("nothing")
-        made.add(task, after=[before] if chain and before else [])
-        before = task
+        made.add(task, after=before)
+        before = [task] if chain else []
     started = time.perf_counter()
     made.run(executor, max_workers=WORKERS)
     seconds = time.perf_counter() - started
@@ -54,14 +55,17 @@ def graph(tasks: int, *, chain: bool) -> float:
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    chosen = options(__doc__ or "", rounds=5).parse_args()
+    sys.path.insert(0, str(ROOT))
+    table = []
     for name, plain, ours in (
-        (f"{WIDE} side by side", plain_wide, lambda: graph(WIDE, chain=False)),
-        (f"chain of {LONG}", plain_chain, lambda: graph(LONG, chain=True)),
+        (f"{WIDE:,} side by side", plain_wide, lambda: graph(WIDE, chain=False)),
+        (f"chain of {LONG:,}", plain_chain, lambda: graph(LONG, chain=True)),
     ):
-        pairs = [(plain(), ours()) for _ in range(rounds)]
+        pairs = [(plain(), ours()) for _ in range(chosen.rounds)]
         floor, best = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
-        print(f"{name:>18}: plain {floor:.3f} s, spry {best:.3f} s, {best / floor:.1f} times")
+        table.append({"graph": name, "plain ms": floor * 1000, "spry ms": best * 1000, "ratio": best / floor})
+    show(table, as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def starts(rounds: int) -> list[dict[str, object]]:
         command = spry_command()
         words = {
             "python -c pass": None,
+            "import spry": [],
             "spry --version": ["--version"],
             "spry ls": ["ls", "one.md"],
             "spry exec echo hi": ["exec", "echo", "hi"],
@@ -50,7 +51,9 @@ def starts(rounds: int) -> list[dict[str, object]]:
             if name.endswith("first"):
                 shutil.rmtree(env["XDG_CACHE_HOME"], ignore_errors=True)
             arguments = words[name]
-            return measure([*python, "-c", "pass"] if arguments is None else [*command, *arguments], folder, env)
+            if not arguments:
+                return measure([*python, "-c", "pass" if arguments is None else "import spry"], folder, env)
+            return measure([*command, *arguments], folder, env)
 
         run("spry task one, first")
         found = alternate({name: lambda name=name: run(name) for name in words}, rounds)
@@ -59,7 +62,8 @@ def starts(rounds: int) -> list[dict[str, object]]:
         for name, arguments in words.items():
             if name.endswith("first"):
                 shutil.rmtree(env["XDG_CACHE_HOME"], ignore_errors=True)
-            counts[name] = modules(["-c", "pass"] if arguments is None else [*tail, *arguments], folder, env)
+            bare = ["-c", "pass" if arguments is None else "import spry"]
+            counts[name] = modules([*tail, *arguments] if arguments else bare, folder, env)
     unit = found["python -c pass"].seconds
     return [
         {
