@@ -126,10 +126,12 @@ class Attempts:
         made = command(interpreter, task, body, words, cwd=cwd, scripts=self.scripts, private=private)
         argv = (*self.environments.isolation(step).runner, *made.argv)
         limits, terminal = task.limits, task.interactive
-        stdin = self.messages.stdin(task) if self.messages is not None else ""
-        if task.stdin and not stdin:
-            stdin = self.left.piped(task.stdin)
-        return Attempt(task.name, number, argv, env, made.cwd, "", limits, terminal, veil, stdin)
+        return Attempt(task.name, number, argv, env, made.cwd, "", limits, terminal, veil, self._stdin(task))
+
+    def _stdin(self, task: Task) -> str:
+        """What an attempt reads: the message it took, else what it was given."""
+        message = self.messages.stdin(task) if self.messages is not None else ""
+        return message or (self.left.piped(task.stdin) if task.stdin else "")
 
     def _called(self, task: Task, number: int) -> Call | None:
         """What is called in place of a process, if a program has something for that."""
