@@ -162,10 +162,10 @@ class LocalExecutor:
             while not running.process.gone() and time.monotonic() < deadline:
                 time.sleep(0.001)
             running.process.close()
-        self._strays.sweep(self._running.values())
-        self._strays.close()
         for relay in self._relays.values():
             relay.close()
+        self._strays.sweep(self._running.values())
+        self._strays.close()
         for question in self._questions.values():
             os.close(question.fd)
         self._give_back()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 SOON = 0.2  # seconds; a run that is over by then needs no guardian
-APART = 1.0  # seconds after which a signal is another one, not the same that reached the other of the two
+APART = 5.0  # seconds after which a signal is another one for sure, not the same that reached the other of the two
 PR_SET_CHILD_SUBREAPER = 36
 WORD = Struct("<cq")  # what the runner tells: a letter and a number
 RUN, SPARE, KEEP = b"R", b"S", b"K"

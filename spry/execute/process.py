@@ -115,12 +115,13 @@ class Running:
     `kill_at` is when politeness ends (0: there is none), `terminated` says that TERM was sent, `drain_until` is known
     once the process has ended, `give_up` once its group was killed; `pause` is the time to the next look whether
     somebody is left, `looks` the number of those that found strays, `stray_until` when these are given up. `left` is
-    who was still there when it had ended, by number, and `beyond` who could not be killed.
+    who was still there when it had ended, by number; `asked` who of the strays got a signal, and `beyond` who could not
+    be killed.
     """
 
     __slots__ = (
-        "began", "beyond", "drain_until", "env", "give_up", "kill_at", "left", "looks", "pause", "process", "status",
-        "stray_until", "task", "terminated",
+        "asked", "began", "beyond", "drain_until", "env", "give_up", "kill_at", "left", "looks", "pause", "process",
+        "status", "stray_until", "task", "terminated",
     )  # fmt: skip
 
     def __init__(self, attempt: Attempt, process: Process, began: float) -> None:
@@ -134,6 +135,7 @@ class Running:
         self.pause = 0.001
         self.looks = 0
         self.left: dict[int, str] = {}
+        self.asked: set[int] = set()
         self.beyond: set[str] = set()
         self.status: Status | None = None
 

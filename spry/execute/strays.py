@@ -98,13 +98,19 @@ class Strays:
             kill_trees(one.pid for one in found)
             return
         for one in found:
-            try:
-                os.kill(one.pid, number)
-            except ProcessLookupError:
-                continue
-            except PermissionError:
-                self._beyond.add(one.pid)
-                ended.beyond.add(str(one))
+            if number == signal.SIGKILL or one.pid not in ended.asked:
+                self._send(one, number, ended)
+
+    def _send(self, one: Entry, number: int, ended: Running) -> None:
+        try:
+            os.kill(one.pid, number)
+            os.kill(one.pid, signal.SIGCONT)  # who is stopped cannot obey
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            self._beyond.add(one.pid)
+            ended.beyond.add(str(one))
+        ended.asked.add(one.pid)
 
     def _suspects(self, ended: Running, others: Collection[Running]) -> list[Entry]:
         """Who lives, is no attempt's leader, and may have been born by an ended attempt."""

@@ -54,13 +54,14 @@ def test_the_stray_of_a_task_that_runs_is_left_alone(driver):
 
 
 def test_strays_end_within_the_grace_of_a_task_that_is_stopped(driver, tmp_path):
-    child = f"trap 'touch {tmp_path}/cleaned; exit' TERM; echo $$; while :; do sleep 60 & wait $!; done"
+    cleaned = f"echo once >> {tmp_path}/cleaned"
+    child = f"trap '{cleaned}; read -rt 0.3 x <> <(:) || :; exit' TERM; echo $$; while :; do sleep 60 & wait $!; done"
     driver.start('setsid bash -c "$CHILD" & wait; sleep 300', env={**marked("one"), b"CHILD": child.encode()})
     driver.until_said(b"\n")
     driver.executor.stop("one", grace=30)
     driver.ended()
 
-    assert (tmp_path / "cleaned").exists()
+    assert (tmp_path / "cleaned").read_text() == "once\n"
 
 
 def test_closing_ends_strays_too():
@@ -122,7 +123,7 @@ def test_two_quick_signals_are_two_however_they_mix(line):
 def test_later_signals_are_others(line):
     made, _, instants = line
     first = made.is_new(signal.SIGINT, told=False)
-    instants[0] += 2
+    instants[0] += 2 * pair.APART
 
     assert (first, made.is_new(signal.SIGINT, told=True)) == (True, True)
 
