@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.api.history import place
 from spry.core import values
@@ -140,14 +139,6 @@ def loaded(broker: Broker, records: Iterable[Mapping[str, str]]) -> list[str]:
     return conflicts
 
 
-class Given(NamedTuple):
-    """What a run is given that is one of many: the queues, open, and the messages of its tasks, taken already."""
-
-    reservations: Reservations
-    names: Mapping[str, str]
-    held: dict[str, Held]
-
-
 def names_of(broker: Broker, plan: Plan) -> dict[str, str]:
     """The queues behind the names that the tasks of a plan use; UsageError for an alias that is none."""
     aliases = broker.aliases()
@@ -155,12 +146,10 @@ def names_of(broker: Broker, plan: Plan) -> dict[str, str]:
     return {name: _behind(aliases, name) for task in tasks for name in (task.inbox, task.outbox) if name}
 
 
-def messages(plan: Plan, attempts: Attempts, given: Given | None) -> Messages:
-    """The messages of a run that has nothing given, or something; raises as `connect`."""
+def messages(plan: Plan, attempts: Attempts, held: dict[str, Held] | None) -> Messages:
+    """The messages of a run, some of which somebody may hold for its tasks already; raises as `connect`."""
     from spry.engine.messages import Messages
 
-    scratch, warn = attempts.situation.scratch, attempts.warn
-    if given is not None:
-        return Messages(given.reservations, given.names, scratch, warn, given.held)
     broker = connect(next(iter(plan.steps.values())).task.folder)
-    return Messages(Reservations(broker), names_of(broker, plan), scratch, warn)
+    scratch, warn = attempts.situation.scratch, attempts.warn
+    return Messages(Reservations(broker), names_of(broker, plan), scratch, warn, held or {})

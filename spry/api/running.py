@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from spry.api.history import Origin
     from spry.api.places import File
-    from spry.api.queues import Given
     from spry.api.wishes import Wishes
     from spry.core.model import Plan
     from spry.core.result import RunResult
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from spry.engine.secrets import Secrets
     from spry.execute.pair import Line
     from spry.execute.protocol import Call, Executor
+    from spry.store.reservations import Held
 
 GRACE = 5.0
 
@@ -59,7 +59,7 @@ def run_plan(  # noqa: PLR0913 - one way for all who run a plan
     has_terminal: Callable[[], bool],
     origin: Origin | None = None,
     files: Sequence[File] = (),
-    given: Given | None = None,
+    given: dict[str, Held] | None = None,
     program: Program = NO_PROGRAM,
 ) -> RunResult:
     """Run a plan on this machine and wait for it; with an `origin` it is written down and can be resumed.
@@ -172,7 +172,9 @@ def prepared(
     return asked, attempts
 
 
-def ready(attempts: Attempts, asked: Wishes, origin: Origin | None, given: Given | None = None) -> dict[str, str]:
+def ready(
+    attempts: Attempts, asked: Wishes, origin: Origin | None, given: dict[str, Held] | None = None
+) -> dict[str, str]:
     """Open what a run needs that was checked; the tasks that need not run, with the words why.
 
     UsageError or HostError names what is missing.

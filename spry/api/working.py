@@ -1,7 +1,7 @@
-"""Work through a queue: a task is run for each message, by several processes at once, until somebody stops them.
+"""Work through a queue: a task is run for each message, for several at a time, until somebody stops it.
 
-Each worker is a fork of the first process, which starts nothing itself: it passes signals on and replaces workers that
-were killed. A worker takes a message, runs the task with it as any run goes, and looks for the next one.
+The first process takes the messages and runs nothing itself: for each it forks a process that runs the task as any
+command would, and that holds the message as long as it lives.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 import time
 from typing import NamedTuple
 
-from spry.api.queues import Given, connect, names_of
-from spry.errors import FAILED, INTERNAL, HostError, SpryError
+from spry.api.queues import connect, names_of
+from spry.errors import FAILED, INTERNAL, INVALID, SpryError
 from spry.store.reservations import Reservations
 
 TYPE_CHECKING = False
@@ -24,17 +24,15 @@ if TYPE_CHECKING:
     from spry.core.model import Plan
     from spry.store.reservations import Held
 
-    Run = Callable[[Given], int]
+    Run = Callable[[dict[str, Held]], int]
 
 PAUSE = 0.1  # seconds between two looks at an empty inbox
-REPLACE = 0.5  # seconds before a worker that was killed is replaced
 LONGEST_PAUSE = 30.0
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-FINISH = signal.SIGUSR1
 
 
 class Work(NamedTuple):
-    """What is to be done: `run` is told what it is given, and answers with the exit code of that run.
+    """What is to be done: `run` is told which messages it has, by task, and answers with the exit code of that run.
 
     With `drain` it is over once the inbox is empty.
     """
@@ -50,48 +48,73 @@ class Crew:
 
     def __init__(self, work: Work, warn: Callable[[str], None]) -> None:
         self.work, self.warn = work, warn
-        self.workers: set[int] = set()
+        self.task = work.plan.steps[work.task].task
+        self.workers: dict[int, Held] = {}
+        self.ends: dict[int, int] = {}  # of pipes, which close when we are gone
+        self.reservations: Reservations | None = None
         self.stopped = 0
-        self.codes: set[int] = set()
-        self.ends: list[int] = []  # of pipes, which close when we are gone
+        self.over = False
+        self.codes = {0}
+        self.went_back: set[int] = set()
+        self.rest_until = 0.0
 
     def run(self, count: int) -> int:
-        """Have so many workers until all have ended; the exit code."""
+        """Have up to so many workers until there is nothing to do any more; the exit code."""
+        inbox = names_of(self._queues().broker, self.work.plan)[self.task.inbox or ""]
         for number in STOPS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._heard)
-        for _ in range(count):
-            self._hire()
-        while self.workers:
-            pid, status = os.wait()
-            self.workers.discard(pid)
-            code = os.waitstatus_to_exitcode(status)
-            if code >= 0:
-                self.codes.add(code)
-            elif not self.stopped:
-                self.warn(f"a worker was killed by signal {-code}; another takes its place, its message stays reserved")
-                time.sleep(REPLACE)
-                self._hire()
-        return 128 + self.stopped if self.stopped else max(self.codes, default=0)
+        while self.workers or not (self.over or self.stopped):
+            full = len(self.workers) == count or self.over or bool(self.stopped)
+            self._look_after(wait=full)
+            if not full and not self._begin(inbox):
+                self.over = self.over or (self.work.drain and not self.workers)
+                time.sleep(0.0 if self.over else PAUSE)
+        self._leave()
+        return 128 + self.stopped if self.stopped else max(self.codes)
 
-    def _hire(self) -> None:
-        if self.stopped:
-            return
+    def _queues(self) -> Reservations:
+        if self.reservations is None:
+            self.reservations = Reservations(connect(self.task.folder))
+        return self.reservations
+
+    def _leave(self) -> None:
+        """Close the queues: what is open when a process is forked would belong to two."""
+        if self.reservations is not None:
+            self.reservations.broker.close()
+            self.reservations = None
+
+    def _begin(self, inbox: str) -> bool:
+        """Take a message and have a worker for it; False if there is none (or no more, or none yet)."""
+        held = self._queues().take(inbox) if time.monotonic() >= self.rest_until else None
+        if held is None:
+            return False
+        if self.work.drain and held.message.id in self.went_back:
+            self._queues().give_back(held)
+            self.over = True
+            return False
+        self._leave()
         life, end = os.pipe()
-        self.ends.append(end)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # in the worker, until its run can listen
         pid = os.fork()
-        if pid:
-            os.close(life)
-            self.workers.add(pid)
-            return
+        if not pid:
+            self._become_worker(held, life, end)
+        os.close(life)
+        self.workers[pid], self.ends[pid] = held, end
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return True
+
+    def _become_worker(self, held: Held, life: int, end: int) -> None:
+        """All that a worker does; it ends here."""
         code = INTERNAL
         try:
             os.setpgid(0, 0)  # Ctrl-C is for the crew, which passes it on
-            for own in self.ends:
+            for own in (*self.ends.values(), end):
                 os.close(own)
-            worker = Worker(self.work)
-            worker.listen(life)
-            code = worker.run()
+            for number in STOPS:
+                signal.signal(number, signal.SIG_DFL)
+            _end_with_the_crew(life)
+            code = self.work.run({self.task.name: held})
         except SpryError as error:
             self.warn(f"{error.message} ({error.hint})")
             code = error.exit_code
@@ -100,84 +123,48 @@ class Crew:
         finally:
             os._exit(code)
 
+    def _look_after(self, *, wait: bool) -> None:
+        """See which workers have ended; with `wait` until one has."""
+        while self.workers:
+            pid, status = os.waitpid(-1, 0 if wait else os.WNOHANG)
+            if not pid:
+                return
+            wait = False
+            os.close(self.ends.pop(pid))
+            self._ended(self.workers.pop(pid), os.waitstatus_to_exitcode(status))
+
+    def _ended(self, held: Held, code: int) -> None:
+        queues = self._queues()
+        if code in (INVALID, INTERNAL) and queues.is_ours(held):  # its run did not even begin
+            queues.give_back(held)
+        else:
+            queues.let_go(held)
+        if code < 0:
+            self.warn(f"a run was killed by signal {-code}; its message stays in {held.inbox}.reserved")
+        elif code in (INVALID, INTERNAL):
+            self.over = True
+            self.codes.add(code)
+        elif code and code - 128 not in STOPS:
+            self.codes.add(FAILED)
+            if self.task.reserved == "requeue":  # it comes again at once: give whatever it needs some time
+                self.went_back.add(held.message.id)
+                self.rest_until = time.monotonic() + min(PAUSE * 2 ** min(len(self.went_back), 10), LONGEST_PAUSE)
+
     def _heard(self, number: int, _: object) -> None:
         first, self.stopped = not self.stopped, self.stopped or number
-        finish = first and number == signal.SIGINT
-        if finish:
+        if first and number == signal.SIGINT:
             self.warn("no more messages are taken; Ctrl-C again stops the tasks and gives their messages back")
+            return
         for pid in self.workers:
-            os.kill(pid, FINISH if finish else number)
+            os.kill(pid, number)
 
 
-class Worker:
-    """One process that runs the task for one message after the other."""
-
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.stopped = 0
-        self.finishing = False
-        self.failures = 0
-        self.given_back: set[int] = set()
-
-    def listen(self, life: int) -> None:
-        """Stop on signals between two runs, and when the crew has died, which the end of a pipe tells."""
-        for number in STOPS:
-            signal.signal(number, self._stop)
-        signal.signal(FINISH, self._finish)
-        own = os.getpid()
-        if hasattr(fcntl, "F_SETSIG"):
-            fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGTERM)
-        else:
-            signal.signal(signal.SIGIO, lambda *_: os.kill(own, signal.SIGTERM))
-        fcntl.fcntl(life, fcntl.F_SETOWN, own)
-        fcntl.fcntl(life, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
-
-    def run(self) -> int:
-        """Work until stopped; the exit code: 1 if any run failed."""
-        task = self.work.plan.steps[self.work.task].task
-        broker = connect(task.folder)
-        reservations = Reservations(broker)
-        names = names_of(broker, self.work.plan)
-        inbox = names[task.inbox or ""]
-        while not self.stopped and not self.finishing:
-            held = reservations.take(inbox)
-            if held is None:
-                if self.work.drain:
-                    break
-                time.sleep(PAUSE)
-            elif self.work.drain and held.message.id in self.given_back:
-                reservations.give_back(held)
-                break
-            else:
-                self._one(Given(reservations, names, {task.name: held}), held, goes_back=task.reserved == "requeue")
-        broker.close()
-        return 128 + self.stopped if self.stopped else FAILED if self.failures else 0
-
-    def _one(self, given: Given, held: Held, *, goes_back: bool) -> None:
-        """Run the task for one message."""
-        code = INTERNAL
-        try:
-            code = self.work.run(given)
-        finally:
-            for left in given.held.values():  # the run did not even begin
-                given.reservations.give_back(left)
-        if code - 128 in STOPS:
-            self.stopped = code - 128
-        elif code == INTERNAL:
-            raise HostError("this worker cannot go on", "see above; the messages stay where they are")
-        elif code:
-            self.failures += 1
-            if goes_back:  # it comes again at once: give whatever it needs some time
-                self.given_back.add(held.message.id)
-                self._rest()
-
-    def _rest(self) -> None:
-        end = time.monotonic() + min(PAUSE * 2 ** min(len(self.given_back), 10), LONGEST_PAUSE)
-        while time.monotonic() < end and not (self.stopped or self.finishing or self.work.drain):
-            time.sleep(PAUSE)
-
-    def _stop(self, number: int, _: object) -> None:
-        self.stopped = number
-
-    def _finish(self, *_: object) -> None:
-        self.finishing = True
+def _end_with_the_crew(life: int) -> None:
+    """Be told as by TERM when the crew has died, which the end of a pipe tells."""
+    own = os.getpid()
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGTERM)
+    else:
+        signal.signal(signal.SIGIO, lambda *_: os.kill(own, signal.SIGTERM))
+    fcntl.fcntl(life, fcntl.F_SETOWN, own)
+    fcntl.fcntl(life, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)

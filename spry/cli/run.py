@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from spry.api.history import Origin
     from spry.api.places import File
-    from spry.api.queues import Given
     from spry.cli.options import Request
     from spry.core.model import Graph, Plan
     from spry.engine.loop import Listener
+    from spry.store.reservations import Held
     from spry.view.plain import Output
     from spry.view.screen import Screen
 
@@ -100,7 +100,7 @@ def start(
     screen: Screen,
     come_from: Origin | None,
     files: Sequence[File],
-    given: Given | None = None,
+    given: dict[str, Held] | None = None,
 ) -> int:
     """Run a plan, with the messages it is given, and show it as the request asks; its exit code."""
     from spry.api.running import run_plan

@@ -14,8 +14,8 @@ from spry.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from spry.api.queues import Given
     from spry.cli.options import Request
+    from spry.store.reservations import Held
     from spry.view.screen import Screen
 
 
@@ -37,7 +37,7 @@ def work(request: Request, screen: Screen) -> int:
     come_from = None if request.no_history else origin(files, selection)
     one_by_one = asked._replace(jobs=1)
 
-    def run(given: Given) -> int:
+    def run(given: dict[str, Held]) -> int:
         code = start(plan, one_by_one, request, screen, come_from, files, given)
         screen.flush()
         return code

@@ -24,8 +24,8 @@ CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 class Messages:
     """Gives each task with an inbox one message, for all its attempts, and its result to the outbox.
 
-    `names` are the queues behind the names that tasks give, `scratch` is a private folder for what they read. Whoever
-    gives the messages that are `held` from the start keeps the queues open.
+    `names` are the queues behind the names that tasks give, `scratch` is a private folder for what they read; `held`
+    are messages that tasks have from the start.
     """
 
     def __init__(
@@ -34,11 +34,10 @@ class Messages:
         names: Mapping[str, str],
         scratch: str,
         warn: Callable[[str], None],
-        held: dict[str, Held] | None = None,
+        held: dict[str, Held],
     ) -> None:
         self.reservations, self.names, self.scratch, self.warn = reservations, names, scratch, warn
-        self.held = {} if held is None else held
-        self.closes = held is None
+        self.held = held
         self.idle: set[str] = set()
 
     @property
@@ -139,8 +138,7 @@ class Messages:
         for held in self.held.values():
             self._part(held, "keep")
         self.held.clear()
-        if self.closes:
-            self.broker.close()
+        self.broker.close()
 
     def _forget(self, held: Held) -> None:
         """Remove what the task could read."""

@@ -98,8 +98,16 @@ class Reservations:
 
     def let_go(self, held: Held) -> None:
         """Our hands are off a message, wherever it is by now."""
-        _remove(self._path(held.message.id))
+        if self.is_ours(held):
+            _remove(self._path(held.message.id))
         os.close(held.lock)
+
+    def is_ours(self, held: Held) -> bool:
+        """Whether nobody has let go of a message, in this process or another one that shares its lock."""
+        try:
+            return os.path.samestat(os.stat(self._path(held.message.id)), os.fstat(held.lock))
+        except FileNotFoundError:
+            return False
 
     def settle(self, inbox: str) -> None:
         """Finish what somebody who died could not: messages that are done leave reserved."""

@@ -66,20 +66,32 @@ def test_f13_each_run_takes_one_message_the_oldest(book):
 
 
 def test_f13_while_the_task_runs_its_message_is_reserved_and_a_crash_leaves_it_there(book):
-    book(cell("bash t --inbox q --outbox out", "echo $$ > ready; read < hold"))
+    book(cell("bash t --inbox q --outbox out", "echo $PPID > ready; read < hold"))
     ready, _ = book.fifo("ready"), book.fifo("hold")
     write(book, "q", "one")
     process = book.start("task", "t")
-    ready.read_text()
+    runner = int(ready.read_text())
     assert (peek(book, "q"), peek(book, "q.reserved")) == ([], ["one"])
     held = book.run("queue", "requeue", "q")
     assert held.exit_code == 2
     assert "1 message in the hands of a task" in held.stderr
-    process.kill()
+    os.kill(runner, signal.SIGKILL)
     process.communicate()
 
     assert (peek(book, "q"), peek(book, "q.reserved")) == ([], ["one"])
     assert book.run("queue", "requeue", "q").exit_code == 0
+    assert (peek(book, "q"), peek(book, "q.reserved"), peek(book, "out")) == (["one"], [], [])
+
+
+def test_f13_where_half_of_spry_is_killed_the_other_half_gives_the_message_back(book):
+    book(cell("bash t --inbox q --outbox out", "echo > ready; read < hold"))
+    ready, _ = book.fifo("ready"), book.fifo("hold")
+    write(book, "q", "one")
+    process = book.start("task", "t")
+    ready.read_text()
+    process.kill()
+    process.communicate()  # until nobody has its pipes any more
+
     assert (peek(book, "q"), peek(book, "q.reserved"), peek(book, "out")) == (["one"], [], [])
 
 
@@ -384,7 +396,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_message_stays_reserved(book
     pid.read_text()
     _, err = process.communicate()
 
-    assert b"a worker was killed by signal 9" in err
+    assert b"a run was killed by signal 9; its message stays in q.reserved" in err
     assert (peek(book, "q.reserved"), peek(book, "out")) == (["one"], ["two"])
 
 
