@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -136,6 +137,28 @@ def test_bug_5_ctrl_c_ends_an_execute_too(tmp_path):
 
     assert status == "cancelled"
     assert not alive(int(pid))
+
+
+def test_bug_5_ctrl_c_gives_up_a_handler_that_does_not_listen():
+    script = """
+        import threading
+        from spry import Task, TaskExecutor, TaskType
+        def stubborn(context):
+            print("ready", flush=True)
+            threading.Event().wait(600)
+        executor = TaskExecutor()
+        executor.register(TaskType.PROMPT, stubborn)
+        task = Task.prompt("x")
+        try:
+            executor.execute(task)
+        except KeyboardInterrupt:
+            print(task.status.value)
+    """
+    process = python(script, env={**os.environ, "SPRY_GRACE": "0.1"})
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=60)[0] == "cancelled\n"
 
 
 def test_bug_6_what_a_crash_left_running_can_be_reset():
