@@ -18,11 +18,11 @@ FICLONE = 0x40049409  # of Linux: both files share their blocks until one of the
 NO_HELP = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF})
 
 
-def written(descriptor: int, data: bytes) -> None:
+def written(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of it."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    done = os.write(descriptor, data)
+    while done < len(data):
+        done += os.write(descriptor, data[done:])
 
 
 def never() -> None:
