@@ -11,6 +11,7 @@ from spry.core.model import Task
 from spry.core.plan import Selection
 from spry.engine.project import upward
 from spry.errors import HostError
+from spry.execute.identity import mine
 from spry.store import database
 from spry.store.history import Beginning, History, Left, Unrecorded, durations, work_of
 from spry.store.lock import claimed
@@ -89,7 +90,7 @@ class recorded:  # noqa: N801 - reads as what it does: with recorded(...)
                 raise
         except (HostError, OSError, database.Error) as error:
             reason = database.unusable(os.path.join(folder, database.NAME), error)
-            if isinstance(reason, database.UnwritableError):
+            if isinstance(reason, database.UnwritableError) or asked.begun is not None:
                 raise reason from None
             warn(f"{reason.message}; the run goes on without history ({reason.hint})")
             if isinstance(reason, database.NoRoomError):
@@ -160,7 +161,7 @@ def sweep(run: str) -> None:
 def _claim(folder: str, connection: Connection, attempts: Attempts) -> int:
     """Give a run an id that is its own, and its lock: later runs have larger ids, also where the clock went back."""
     latest = connection.execute("SELECT max(run) FROM runs").fetchone()[0]
-    run, lock = claimed(folder, max(int(attempts.situation.run), (latest or 0) + 1))
+    run, lock = claimed(folder, max(int(attempts.situation.run), (latest or 0) + 1), mine())
     attempts.situation = attempts.situation._replace(run=run)
     return lock
 
@@ -198,6 +199,8 @@ def _beginning(origin: Origin, asked: Wishes, attempts: Attempts, lock: int) -> 
         "words": asked.words,
         "caller": situation.folder,
     }
+    if asked.autostart:
+        request["autostart"] = asked.autostart
     if origin.tasks:
         request["tasks"] = [_written(task) for task in origin.tasks]
     if attempts.secrets is not None:

@@ -7,13 +7,15 @@ import time
 from functools import partial
 from typing import NamedTuple
 
-from spry.api.history import recall, recorded
+from spry.api.history import place, recall, recorded
 from spry.api.wishes import alone, bind, needs, refuse, unanswerable
+from spry.core.events import RunStarted
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.loop import Options, run
 from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
 from spry.execute.pair import split
+from spry.store.lock import run_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from spry.api.history import Origin
     from spry.api.places import File
     from spry.api.wishes import Wishes
+    from spry.core.events import Event
     from spry.core.model import Plan
     from spry.core.result import RunResult
     from spry.engine.loop import Listener
@@ -129,6 +132,8 @@ def _recorded(
         expect(listeners, usual)
         executor.entrust(attempts.situation.run, [history.lock for history in first])
         told = [*first, *listeners]
+        if asked.begun is not None and origin is not None:
+            told.append(partial(_tell, asked.begun, run_folder(place(origin.folder), attempts.situation.run)))
         doer: Executor = executor
         if plan.has_artifacts:
             from spry.api.artifacts import equip
@@ -207,6 +212,12 @@ def granted(
         unanswerable(plan, has_terminal)
     needs(plan, has_terminal)
     return asked, bound.values
+
+
+def _tell(begun: Callable[[str, str], None], folder: str, event: Event) -> None:
+    """Tell whoever waits for it that a run is written down."""
+    if isinstance(event, RunStarted):
+        begun(event.run, folder)
 
 
 def expect(listeners: Sequence[Listener], usual: Mapping[str, float]) -> None:

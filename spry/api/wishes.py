@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class Wishes(NamedTuple):
     """What the command line asks of a run: seconds, numbers and mappings instead of text.
 
-    With `own_code` it ends with the exit code of the task that failed.
+    With `own_code` it ends with the exit code of the task that failed. `begun` is told the id and the folder of a run
+    that nobody waits for, once it is written down; without that it does not begin. `autostart` is the name of the
+    manifest that it was started for.
     """
 
     jobs: int | None = None
@@ -32,6 +34,8 @@ class Wishes(NamedTuple):
     words: Mapping[str, tuple[str, ...]] = {}
     reports: Sequence[Target] = ()
     own_code: bool = False
+    begun: Callable[[str, str], None] | None = None
+    autostart: str = ""
 
 
 def wishes(request: Any) -> Wishes:
@@ -48,6 +52,8 @@ def wishes(request: Any) -> Wishes:
         assignments(request.param, "--param"),
         {request.names[0]: request.words} if request.words else {},
         _reports(request),
+        begun=request.begun,
+        autostart=request.autostarted,
     )
 
 

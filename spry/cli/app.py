@@ -312,7 +312,7 @@ _command(
 )
 _command(
     "status",
-    (*options.REMEMBERED, options.WATCH),
+    (*options.REMEMBERED, options.WATCH, options.PROCESS),
     """Show how the whole stands, or one run with its tasks; the end of an id is enough.
 
     \b
@@ -346,6 +346,52 @@ _command(
     argument="ID[/TASK]",
 )
 _command(
+    "manager",
+    (options.CHDIR, options.CONTEXT, options.NO_COLOR, options.JSON),
+    """Look after the process that starts what starts by itself in a project: status, start, stop, or run it here.
+
+    \b
+      spry manager status
+      spry manager stop
+    """,
+    argument="status|start|stop|run",
+    required=True,
+)
+_command(
+    "stop",
+    (*options.REMEMBERED, options.WAIT),
+    """End runs as Ctrl-C does, and wait until they are over: tasks are asked politely, clean-up tasks run.
+
+    \b
+      spry stop 48213
+      spry stop 48213 --timeout 1m
+    """,
+    argument="ID",
+    required=True,
+)
+_command(
+    "kill",
+    options.REMEMBERED,
+    """End runs at once: tasks are killed, no clean-up task starts.
+
+    \b
+      spry kill 48213
+    """,
+    argument="ID",
+    required=True,
+)
+_command(
+    "ping",
+    options.REMEMBERED,
+    """Ask whether the process of a run is alive; exit code 1 if it is not.
+
+    \b
+      spry ping 48213
+    """,
+    argument="ID",
+    required=True,
+)
+_command(
     "resume",
     options.RESUMING,
     """Run again what did not succeed, and what depends on it: of the last such run, or of the one you name.
@@ -372,13 +418,16 @@ _command(
 )
 _command(
     "system",
-    (*options.REMEMBERED, options.KEEP),
-    """Look after what is remembered: `tidy` forgets old runs, except those that can still be resumed.
+    (*options.REMEMBERED, options.KEEP, options.TO, options.SOURCE),
+    """Look after what is remembered: `tidy` forgets old runs, except those that can still be resumed; `dump` writes all
+    runs and saved specs to a file, and `load` brings them in, with their ids.
 
     \b
       spry system tidy --keep 7d
+      spry system dump -o backup.jsonl
+      spry system load -i backup.jsonl
     """,
-    argument="tidy",
+    argument="tidy|dump|load",
     required=True,
 )
 

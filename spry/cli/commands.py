@@ -17,7 +17,12 @@ def carry_out(request: Request) -> int:
     """Do what was asked for and say what went wrong with it; the exit code."""
     screen = standard(no_color=request.no_color)
     try:
-        code = _command(request, screen)
+        if request.detach or request.no_wait:
+            from spry.cli.background import detach
+
+            code = detach(request, screen, carry_out)
+        else:
+            code = _command(request, screen)
     except SpryError as error:
         code = explained(error, screen)
     screen.close()
@@ -37,10 +42,16 @@ def _command(request: Request, screen: Screen) -> int:
         from spry.cli.run import run
 
         return run(request, screen)
+    if request.command == "exec":
+        from spry.cli.managing import summon
+
+        summon(request, carry_out)
     if request.command in {"exec", "init", "spec"}:
         from spry.cli import execute
 
         return execute.COMMANDS[request.command](request, screen)
+    if request.command in {"stop", "kill", "ping", "manager"}:
+        return _control(request, screen)
     if request.command in {"runs", "status", "logs", "result", "resume", "system"}:
         from spry.cli import history
 
@@ -65,6 +76,17 @@ def _another(request: Request, screen: Screen) -> int:
     from spry.cli import look
 
     return look.COMMANDS[request.command](request, screen)
+
+
+def _control(request: Request, screen: Screen) -> int:
+    """What is done to others that run."""
+    if request.command == "manager":
+        from spry.cli.managing import manager
+
+        return manager(request, screen, carry_out)
+    from spry.cli import background
+
+    return background.COMMANDS[request.command](request, screen)
 
 
 def explained(error: SpryError, screen: Screen) -> int:

@@ -9,6 +9,7 @@ import time
 from spry.api import history as api
 from spry.api.places import STDIN, find
 from spry.cli.options import no_names
+from spry.core.text import plural
 from spry.errors import TIMED_OUT, SpryError, UsageError
 from spry.view import history as view
 
@@ -57,7 +58,7 @@ def status(request: Request, screen: Screen) -> int:
     before = ""
     while True:
         run = archive.run(run.run)
-        text = _status(archive, run, as_json=request.json)
+        text = _status(archive, run, request)
         if text != before:
             clear = "\x1b[H\x1b[J" if request.watch and screen.terminals["stdout"] else ""
             screen.show(clear + text)
@@ -115,7 +116,7 @@ def result(request: Request, screen: Screen) -> int:
     if request.stream:
         return results.stream(request, screen, archive, run, task, _pieces)
     run = _ended(archive, run, request)
-    results.show(results.of(archive, run, task), request, screen)
+    results.show(results.of(archive, run, task, as_json=request.json), request, screen)
     _closed(archive)
     return TIMED_OUT if run.state == "running" and request.timeout else 0
 
@@ -144,9 +145,39 @@ def resume(request: Request, screen: Screen) -> int:
 
 
 def system(request: Request, screen: Screen) -> int:
-    """`spry system tidy`: forget what is old."""
-    if request.names != ("tidy",):
-        raise UsageError(f'spry system does not know "{" ".join(request.names)}"', "spry system tidy forgets old runs")
+    """`spry system tidy|dump|load`: forget what is old, take it all away, or bring it in."""
+    if request.names not in SYSTEM:
+        from spry.core.text import did_you_mean
+
+        words = " ".join(request.names)
+        hint = did_you_mean(words, (name for (name,) in SYSTEM)) or "it knows tidy, dump and load"
+        raise UsageError(f'spry system does not know "{words}"', hint)
+    return SYSTEM[request.names](request, screen)
+
+
+def _dump(request: Request, screen: Screen) -> int:
+    """Write everything that is remembered to a file."""
+    from spry.api.dumps import dump
+
+    if request.to is None:
+        raise UsageError("spry system dump needs the name of a file", "spry system dump -o FILE")
+    count = dump(folder_of(request), request.to)
+    screen.say(f"{plural(count, 'record')} written to {request.to}")
+    return 0
+
+
+def _load(request: Request, screen: Screen) -> int:
+    """Bring in what a file holds."""
+    from spry.api.dumps import load
+
+    if request.source is None:
+        raise UsageError("spry system load needs the name of a file", "spry system load -i FILE")
+    count = load(folder_of(request), request.source)
+    screen.say(f"{plural(count, 'record')} loaded from {request.source}")
+    return 0
+
+
+def _tidy(request: Request, screen: Screen) -> int:
     keep = KEEP
     if request.keep is not None:
         from spry.core.values import duration
@@ -232,14 +263,29 @@ def target(archive: Archive, name: str) -> tuple[RunRecord, str]:
     return run, task
 
 
-def _status(archive: Archive, run: RunRecord, *, as_json: bool) -> str:
+def _status(archive: Archive, run: RunRecord, request: Request) -> str:
     known = {one.task: one for one in archive.tasks(run.run)}
     under_way = _under_way(archive, run.run) if run.state == "running" else ()
     tasks = [
         view.task_object(known[name]) if name in known else _unfinished(name, running=name in under_way)
         for name in archive.names(run.run)
     ]
-    return view.status_as_json(run, tasks) if as_json else view.status(run, tasks)
+    process = _process(archive, run) if request.process else None
+    return view.status_as_json(run, tasks, process) if request.json else view.status(run, tasks, process)
+
+
+def _process(archive: Archive, run: RunRecord) -> Mapping[str, object]:
+    """The process of a run, and what the system says of it."""
+    from spry.execute.identity import state
+    from spry.store.lock import alive, holder
+
+    who = holder(archive.folder, run.run)
+    now = state(who) if alive(archive.folder, run.run) else ""
+    pid = who.partition(" ")[0]
+    return {
+        "pid": int(pid) if pid.isdigit() else None,
+        "state": {"T": "stopped", "t": "stopped", "": "ended"}.get(now, "running"),
+    }
 
 
 def _unfinished(name: str, *, running: bool) -> Mapping[str, object]:
@@ -307,6 +353,11 @@ def _show(piece: Piece, name: str, run: RunRecord, reader: LogReader, request: R
         sys.stdout.flush()
 
 
+SYSTEM: Mapping[tuple[str, ...], Callable[[Request, Screen], int]] = {
+    ("tidy",): _tidy,
+    ("dump",): _dump,
+    ("load",): _load,
+}
 COMMANDS: Mapping[str, Callable[[Request, Screen], int]] = {
     "runs": runs,
     "status": status,

@@ -8,7 +8,7 @@ from spry.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class Option(NamedTuple):
@@ -85,6 +85,13 @@ class Request(NamedTuple):
     no_autostart: bool = False
     replace: bool = False
     kind: str | None = None
+    to: str | None = None
+    source: str | None = None
+    process: bool = False
+    detach: bool = False
+    no_wait: bool = False
+    begun: Callable[[str, str], None] | None = None
+    autostarted: str = ""
 
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
@@ -94,6 +101,7 @@ CHDIR = Option("chdir", "--chdir", "-C", "DIR", help="Go to this folder first.")
 NO_COLOR = Option("no_color", "--no-color", help="No colours, whatever the terminal can do.")
 JSON = Option("json", "--json", help="Print JSON instead of text.")
 CONTEXT = Option("context", "--context", "", "DIR", help="The project of this folder, instead of the nearest one.")
+DETACH = Option("detach", "--detach", help="Run it in the background: print the id of the run, and do not wait.")
 PLACES = (FILE, CHDIR, NO_COLOR)
 
 RUNNING = (
@@ -116,6 +124,7 @@ RUNNING = (
     ),
     Option("no_history", "--no-history", help="Do not write this run down; it cannot be resumed."),
     CONTEXT,
+    DETACH,
     Option("skip", "--skip", "", "TASK", many=True, help="Leave this task out; it counts as done."),
     Option("from_", "--from", "", "TASK", help="Start at this task: it, its dependents and what those need."),
     Option("until", "--until", "", "TASK", help="Stop at this task: it and its dependencies."),
@@ -126,14 +135,14 @@ NARROWING = (
 )
 LISTING = (*PLACES, JSON)
 REMEMBERED = (*LISTING, CONTEXT)
-NOT_RESUMED = {"files", "force", "show_dag", "skip", "from_", "until", "no_history"}
+NOT_RESUMED = {"files", "detach", "force", "show_dag", "skip", "from_", "until", "no_history"}
 RESUMING = (
     FILE,
     *(option for option in RUNNING if option.field not in NOT_RESUMED),
     Option("from_start", "--from-start", help="Run everything again, also what succeeded."),
 )
 REPOS = Option("repos", "--repos", "", "GLOB", many=True, help="Only repositories with such a name: 'pkg-{a,b}'.")
-ONE_BY_ONE = {"context", "files", "show_dag", "skip", "from_", "until"}
+ONE_BY_ONE = {"context", "detach", "files", "show_dag", "skip", "from_", "until"}
 OVER_MANY = (
     REPOS,
     Option("parallel", "--parallel", help="All repositories at once, up to --jobs tasks in all."),
@@ -145,10 +154,6 @@ STATS = Option("stats", "--stats", help="How often each task ran, how it ended, 
 STREAM = Option("stream", "--stream", help="Print the output as it comes, until the run is over.")
 ALL = Option("all", "--all", help="Of all runs that are over and whose results were not collected before.")
 PEEK = Option("peek", "--peek", help="With --all: do not count them as collected.")
-AUTOSTART = (
-    Option("autostart", "--autostart", help="Make a folder for what is started by itself (the default)."),
-    Option("no_autostart", "--no-autostart", help="Make no folder for what is started by itself."),
-)
 KIND = Option(
     "kind", "--type", choices=("task", "pipeline"), metavar="TYPE", help="Of what: task (the default) or pipeline."
 )
@@ -156,6 +161,9 @@ REPLACE = Option("replace", "--replace", help="Write over a spec of that name.")
 WATCH = Option("watch", "--watch", help="Look again whenever something has changed, until the run is over.")
 FOLLOW = Option("follow", "--follow", help="Go on until the run is over.")
 RAW = Option("raw", "--raw", help="Pass the bytes untouched, also to a terminal.")
+TO = Option("to", "--output", "-o", "FILE", help="The file that dump writes; only you can read it.")
+SOURCE = Option("source", "--input", "-i", "FILE", help="The file that load reads.")
+PROCESS = Option("process", "--process", help="Show the process of the run, too.")
 WAIT = Option("timeout", "--timeout", "", "DUR", help="Wait this long for the run to end.")
 KEEP = Option("keep", "--keep", "", "DUR", help="Keep the runs of this time (default: 30d).")
 SINCE = Option("since", "--since", "", "TS", help="Only messages written after this: a timestamp, or a date.")
@@ -179,6 +187,10 @@ NOT_WORKED = {
 }
 WORKING = (*(option for option in RUNNING if option.field not in NOT_WORKED), DRAIN)
 
+AUTOSTART = (
+    Option("autostart", "--autostart", help="With what starts by itself (the default)."),
+    Option("no_autostart", "--no-autostart", help="Without what starts by itself."),
+)
 ONE = (
     CHDIR,
     CONTEXT,
@@ -198,6 +210,9 @@ ONE = (
     Option("stream", "--stream", help="Show the output as it comes (the default)."),
     Option("no_stream", "--no-stream", help="Show the output once it is over."),
     Option("wait", "--wait", help="Wait until it is over (the default)."),
+    Option("no_wait", "--no-wait", help="The same as --detach."),
+    DETACH,
+    *AUTOSTART,
     Option("json", "--json", help="Print events as JSON, one a line."),
     Option("no_history", "--no-history", help="Do not write this run down."),
     Option("yes", "--yes", "-y", help="Answer every question with yes."),

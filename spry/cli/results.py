@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from spry.errors import UsageError
+from spry.errors import HostError, UsageError
+from spry.store.outputs import LARGE, spill
 from spry.view import history as view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Protocol
 
     from spry.cli.options import Request
@@ -29,20 +30,49 @@ if TYPE_CHECKING:
 STDOUT = 0  # the number of that stream in a log
 
 
-def of(archive: Archive, run: RunRecord, task: str = "") -> view.Result:
-    """What has come so far of a run, or of a task of it: what the last attempts wrote to stdout."""
-    known = {one.task: one for one in archive.tasks(run.run)}
+def of(archive: Archive, run: RunRecord, task: str = "", *, as_json: bool = False) -> view.Result:
+    """What has come so far of a run, or of a task of it: what the last attempts wrote to stdout.
+
+    For JSON, what is over and too large to be text is kept in a file, to which the result refers.
+    """
     reader = archive.log(run.run)
+    reference = None
+    if (
+        as_json
+        and run.state != "running"
+        and sum(piece.length for _, piece in _last(archive, reader, run, task)) > LARGE
+    ):
+        reference = _kept(archive, run, task)
+    reader.close()
+    reader = archive.log(run.run)
+    output = ((name, data) for name, piece in _last(archive, reader, run, task) for data in reader.data(piece))
+    return view.Result(*_ending(archive, run, task), _then(output, reader.close), run.run, reference)
+
+
+def _last(archive: Archive, reader: LogReader, run: RunRecord, task: str) -> Iterator[tuple[str, Piece]]:
+    """What the last attempts wrote to stdout, with the names of their tasks."""
     names = archive.names(run.run)
-    last = {name: one.attempt for name, one in known.items()}
-    output = (
-        (names[piece.task], data)
-        for piece in reader.pieces()
-        if piece.stream == STDOUT and task in ("", names[piece.task])
-        if last.get(names[piece.task], piece.attempt) == piece.attempt
-        for data in reader.data(piece)
-    )
-    return view.Result(*_ending(archive, run, task), _then(output, reader.close), run.run)
+    last = {one.task: one.attempt for one in archive.tasks(run.run)}
+    for piece in reader.pieces():
+        name = names[piece.task]
+        if piece.stream == STDOUT and task in ("", name) and last.get(name, piece.attempt) == piece.attempt:
+            yield name, piece
+
+
+def _kept(archive: Archive, run: RunRecord, task: str) -> Mapping[str, object]:
+    """Keep an output in a file of its own."""
+    reader = archive.log(run.run)
+    number = f".{archive.names(run.run).index(task)}" if task else ""
+    chunks = (data for _, piece in _last(archive, reader, run, task) for data in reader.data(piece))
+    try:
+        return spill(archive.folder, run.run + number, chunks)._asdict()
+    except OSError as error:
+        where = error.filename or archive.folder
+        raise HostError(
+            f"the output cannot be kept: {where}: {error.strerror}", "make room, or use spry logs"
+        ) from None
+    finally:
+        reader.close()
 
 
 def show(found: view.Result, request: Request, screen: Screen) -> None:
@@ -91,7 +121,7 @@ def collect(request: Request, screen: Screen, archive: Archive | None) -> int:
     if archive is not None:
         known = archive.collected()
         over = [run for run in archive.runs() if run.state != "running" and run.run not in known]
-        found = [of(archive, run) for run in reversed(over)]
+        found = [of(archive, run, as_json=request.json) for run in reversed(over)]
     _show_all(found, request, screen)
     if archive is not None:
         screen.flush()

@@ -74,7 +74,7 @@ class Pipeline(NamedTuple):
 
 def task_spec(source: Source, name: str) -> Spec:
     """The spec in a file, called `name` if it has no name of its own; RunbookError with everything wrong in it."""
-    reader = _Reader(source)
+    reader = Reader(source)
     found = reader.task(reader.parsed(), name)
     reader.conclude()
     assert found is not None
@@ -83,14 +83,14 @@ def task_spec(source: Source, name: str) -> Spec:
 
 def pipeline(source: Source, name: str) -> Pipeline:
     """The pipeline in a file, called `name` if it has no name of its own; RunbookError as above."""
-    reader = _Reader(source)
+    reader = Reader(source)
     found = reader.pipeline(reader.parsed(), name)
     reader.conclude()
     assert found is not None
     return found
 
 
-class _Reader:
+class Reader:
     """Reads one file and gathers what is wrong with it."""
 
     def __init__(self, source: Source) -> None:
@@ -248,17 +248,17 @@ def dotted(text: str) -> bool:
     return bool(text) and all(part.isidentifier() for part in text.split("."))
 
 
-def _words(reader: _Reader, key: str, value: Value) -> tuple[object, ...]:
+def _words(reader: Reader, key: str, value: Value) -> tuple[object, ...]:
     if not reader.expect(value, LIST, key):
         return ()
     return tuple(item.bare() for item in value.items)
 
 
-def _object(reader: _Reader, key: str, value: Value) -> Mapping[str, object]:
+def _object(reader: Reader, key: str, value: Value) -> Mapping[str, object]:
     return {str(name.plain): item.bare() for name, item in value.entries} if reader.expect(value, OBJECT, key) else {}
 
 
-def _seconds(reader: _Reader, key: str, value: Value) -> float | None:
+def _seconds(reader: Reader, key: str, value: Value) -> float | None:
     if value.kind == "nothing":
         return None
     if reader.expect(value, NUMBER, key) and not 0 < float(value.plain or 0) < 1e10:
@@ -266,7 +266,7 @@ def _seconds(reader: _Reader, key: str, value: Value) -> float | None:
     return float(value.plain or 0) if value.kind == NUMBER else None
 
 
-def _limits(reader: _Reader, key: str, value: Value) -> tuple[tuple[str, float], ...]:
+def _limits(reader: Reader, key: str, value: Value) -> tuple[tuple[str, float], ...]:
     if value.kind == "nothing":
         return ()
     found = []
@@ -282,7 +282,7 @@ def _limits(reader: _Reader, key: str, value: Value) -> tuple[tuple[str, float],
     return tuple(found)
 
 
-def _env(reader: _Reader, key: str, value: Value) -> tuple[tuple[str, str], ...]:
+def _env(reader: Reader, key: str, value: Value) -> tuple[tuple[str, str], ...]:
     if value.kind == "nothing" or not reader.expect(value, OBJECT, key):
         return ()
     for name, item in value.entries:
@@ -293,26 +293,26 @@ def _env(reader: _Reader, key: str, value: Value) -> tuple[tuple[str, str], ...]
     return tuple((str(name.plain), str(item.plain)) for name, item in value.entries)
 
 
-def _text(reader: _Reader, key: str, value: Value) -> str | None:
+def _text(reader: Reader, key: str, value: Value) -> str | None:
     if value.kind == "nothing":
         return None
     reader.expect(value, STRING, key)
     return str(value.plain)
 
 
-def _policy(reader: _Reader, key: str, value: Value) -> str | None:
+def _policy(reader: Reader, key: str, value: Value) -> str | None:
     text = _text(reader, key, value)
     if text not in (None, *RESERVED):
         reader.fault(value, f"{key}: expected {listing(RESERVED, 'or')}")
     return text
 
 
-def _truth(reader: _Reader, key: str, value: Value) -> bool:
+def _truth(reader: Reader, key: str, value: Value) -> bool:
     return reader.expect(value, TRUTH, key) and bool(value.plain)
 
 
 # What the other keys of `spec` are called in `Spec`, and what reads them.
-TAKERS: Mapping[str, tuple[str, Callable[[_Reader, str, Value], object]]] = {
+TAKERS: Mapping[str, tuple[str, Callable[[Reader, str, Value], object]]] = {
     "args": ("args", _words),
     "keyword_args": ("keywords", _object),
     "timeout": ("timeout", _seconds),

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from spry.core.events import Outcome, Reason, TaskFinished
 from spry.errors import HostError, UsageError
-from spry.store import database, journal
+from spry.store import database, journal, outputs
 from spry.store.database import Error
 from spry.store.ledger import ENDED, EVENT
 from spry.store.lock import alive, run_folder
@@ -137,6 +137,7 @@ class Archive:
         stale = [str(row[0]) for row in self._all(STALE, before)]
         for run in stale:
             _remove(run_folder(self.folder, run))
+            outputs.forget(self.folder, run)
             self._write(self._forget, run)
         return stale
 

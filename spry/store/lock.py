@@ -15,10 +15,10 @@ def run_folder(folder: str, run: str) -> str:
     return os.path.join(folder, "runs", run)
 
 
-def claimed(folder: str, wanted: int) -> tuple[str, int]:
+def claimed(folder: str, wanted: int, holder: str = "") -> tuple[str, int]:
     """The id of a new run, the one that is wanted or the next that nobody has, and its lock; raises OSError.
 
-    The lock, in the run's new folder, is to be held until the run has ended.
+    The lock, in the run's new folder, is to be held until the run has ended; `holder` says in it who holds it.
     """
     import fcntl  # noqa: PLC0415 - a run without history needs none
 
@@ -33,7 +33,17 @@ def claimed(folder: str, wanted: int) -> tuple[str, int]:
             break
     lock = os.open(os.path.join(place, "lock"), CREATE, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(lock, holder.encode())
     return str(wanted), lock
+
+
+def holder(folder: str, run: str) -> str:
+    """Who holds the lock of a run, or held it; nothing if nobody knows."""
+    try:
+        with open(os.path.join(run_folder(folder, run), "lock"), encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, ValueError):
+        return ""
 
 
 def alive(folder: str, run: str) -> bool:

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """What came of a run or a task; `code` is None without an exit code, `output` comes task by task as it is read."""
+    """What came of a run or a task; `code` is None without an exit code, `output` comes task by task as it is read.
+
+    An output that is too large to be told is kept where the `reference` says.
+    """
 
     status: str
     code: int | None
     output: Iterator[tuple[str, bytes]]
     run: str
+    reference: Mapping[str, object] | None = None
 
 
 MARKS = {"succeeded": "✓", "failed": "✗", "skipped": "⊘", "cancelled": "⊘", "running": "▶", "": "·"}
@@ -74,17 +78,22 @@ def _took(seconds: float) -> str:
     return format_duration(seconds) if seconds else ""
 
 
-def status(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str:
-    """One run and its tasks, a line each."""
+def status(run: RunRecord, tasks: Sequence[Mapping[str, object]], process: Mapping[str, object] | None = None) -> str:
+    """One run, its process if that is asked for, and its tasks, a line each."""
     took = f" in {format_duration(run.ended - run.started)}" if run.ended is not None else ""
     code = "" if run.exit_code is None else f", exit code {run.exit_code}"
     head = f"run {run.run}: {state_of(run)}{took}{code}\n{_what(run)}, started {rfc3339(run.started)}\n"
+    if process is not None:
+        head += f"process {process['pid']}: {process['state']}\n"
     return head + table([_task_row(task) for task in tasks])
 
 
-def status_as_json(run: RunRecord, tasks: Sequence[Mapping[str, object]]) -> str:
-    """One run and its tasks as an object."""
-    return _json({**run_object(run), "tasks": tasks})
+def status_as_json(
+    run: RunRecord, tasks: Sequence[Mapping[str, object]], process: Mapping[str, object] | None = None
+) -> str:
+    """One run and its tasks as an object, with its process if that is asked for."""
+    more = {} if process is None else {"process": process}
+    return _json({**run_object(run), **more, "tasks": tasks})
 
 
 def system(running: int, found: int, fresh: tuple[int, int] | None = None) -> str:
@@ -144,7 +153,11 @@ def result_as_json(found: Result) -> Iterator[str]:
     from codecs import getincrementaldecoder  # noqa: PLC0415 - only here
 
     decode = getincrementaldecoder("utf-8")("replace").decode
-    yield f'{{\n  "status": {json.dumps(found.status)},\n  "return_code": {json.dumps(found.code)},\n  "output": "'
+    yield f'{{\n  "status": {json.dumps(found.status)},\n  "return_code": {json.dumps(found.code)},\n  "output": '
+    if found.reference is not None:
+        yield f'null,\n  "output_ref": {json.dumps(found.reference)},\n  "run": {json.dumps(found.run)}\n}}'
+        return
+    yield '"'
     yield from (json.dumps(decode(data))[1:-1] for _, data in found.output)
     yield json.dumps(decode(b"", final=True))[1:-1] + f'",\n  "run": {json.dumps(found.run)}\n}}'
 

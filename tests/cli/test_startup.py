@@ -23,7 +23,7 @@ HEAVY = {
     "asyncio", "click", "concurrent.futures", "dataclasses", "datetime", "frontmatter", "hashlib", "inspect",
     "logging", "markdown_it", "networkx", "pathlib", "rich", "shutil", "subprocess", "tempfile", "threading", "yaml",
 }  # fmt: skip
-MOST = 57  # modules of ours, packages included, on the way of `task NAME`
+MOST = 58  # modules of ours, packages included, on the way of `task NAME`
 
 
 @pytest.fixture

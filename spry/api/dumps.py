@@ -1,0 +1,271 @@
+"""`spry system dump` and `load`: all that a project remembers as one file of JSON lines, and back.
+
+The first line says what the file is, the last one how many there are between them: a file that was cut short is never
+loaded. Every line has its `kind`. What a later version adds is a further kind or field; it still reads these.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import chain
+from typing import Any
+
+from spry import __version__
+from spry.api.history import place
+from spry.errors import HostError, UsageError
+from spry.store import dump as store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from spry.store.queues import Broker
+
+    Record = Mapping[str, Any]
+
+FORMAT = 1
+SHELVES = ("tasks", "pipelines", "autostart")
+RUNS = ("run", "event", "output")
+OTHERS: Mapping[str, Mapping[str, type]] = {
+    "spec": {"path": str, "text": str},
+    "message": {"queue": str, "id": int, "text": str},
+    "alias": {"alias": str, "target": str},
+}
+QUEUES = "queues"
+
+
+def dump(folder: str, path: str) -> int:
+    """Write all that the history and the project of a folder hold to a private file: how many records.
+
+    HostError where it cannot be written; then nothing is there.
+    """
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            with open(file, "w", encoding="ascii") as stream:
+                count = _write(stream.write, folder)
+                stream.flush()
+                os.fsync(file)
+            os.replace(part, path)
+        except BaseException:
+            os.unlink(part)
+            raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}", "name another file with -o") from None
+    return count
+
+
+def _write(write: Any, folder: str) -> int:
+    home, count = place(folder), 0
+    write(_line({"kind": "spry dump", "format": FORMAT, "version": __version__}))
+    for record in chain(_specs(home), _messages(folder, home), store.records(home)):
+        write(_line(record))
+        count += 1
+    write(_line({"kind": "end", "records": count}))
+    return count
+
+
+def _line(record: Record) -> str:
+    return json.dumps(record, separators=(",", ":")) + "\n"
+
+
+def _specs(home: str) -> Iterator[Record]:
+    """What is saved in a project."""
+    for shelf in SHELVES:
+        for top, folders, files in os.walk(os.path.join(home, shelf)):
+            folders.sort()
+            for name in sorted(files):
+                path = os.path.join(top, name)
+                with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+                    yield {"kind": "spec", "path": os.path.relpath(path, home), "text": stream.read()}
+
+
+def _messages(folder: str, home: str) -> Iterator[Record]:
+    """What is in the queues of a project, except for what is of no use to another process; their other names."""
+    if not os.path.isdir(os.path.join(home, QUEUES)):
+        from spry.api.queues import backend
+
+        if backend(home).name == "sqlite":
+            return
+    from spry.api.queues import RUNTIME, connect
+
+    broker = connect(folder)
+    try:
+        for alias, target in sorted(broker.aliases().items()):
+            yield {"kind": "alias", "alias": alias, "target": target}
+        for queue, _ in broker.queues():
+            for message in broker.peek(queue) if not queue.startswith(RUNTIME) else ():
+                yield {"kind": "message", "queue": queue, "id": message.id, "text": message.text}
+    finally:
+        broker.close()
+
+
+def load(folder: str, path: str) -> int:
+    """Put what a dump holds into the history and the project of a folder, ids as they were: how many records.
+
+    UsageError, with nothing changed, if the file is no whole dump, or if something in it is there already and differs.
+    """
+    home = place(folder)
+    found: dict[str, list[Record]] = {kind: [] for kind in (*RUNS, *OTHERS)}
+    count = 0
+    for record in _read(path):
+        count += 1
+        if record["kind"] not in ("event", "output"):  # of which there can be many
+            found[record["kind"]].append(record)
+    known = store.taken((record["run"] for record in found["run"]), home)
+    faults = [*_known_specs(home, found["spec"]), *(f"run {run} is there already" for run in known)]
+    queues = _Queues(folder, found["message"], found["alias"])
+    try:
+        _refuse(path, [*faults, *queues.faults()])
+        store.load((record for record in _read(path) if record["kind"] in RUNS), home)
+        queues.put()
+        for record in found["spec"]:
+            _put_spec(home, record)
+    except OSError as error:
+        raise HostError(f"cannot load {path}: {error.filename or home}: {error.strerror}", "make room there") from None
+    finally:
+        queues.close()
+    return count
+
+
+class _Queues:
+    """The messages and aliases of a dump, on their way into the queues of a folder; without any, nothing is opened."""
+
+    def __init__(self, folder: str, messages: Sequence[Record], aliases: Sequence[Record]) -> None:
+        self._messages, self._aliases = messages, aliases
+        self._broker: Broker | None = None
+        if messages or aliases:
+            from spry.api.queues import connect
+
+            self._broker = connect(folder)
+
+    def faults(self) -> Iterator[str]:
+        """What is there already, and differs."""
+        if self._broker is None:
+            return
+        known = self._broker.aliases()
+        for one in self._aliases:
+            if known.get(one["alias"], one["target"]) != one["target"]:
+                yield f"the alias {one['alias']} stands for {known[one['alias']]} already, not for {one['target']}"
+        wanted = {one["id"] for one in self._messages}
+        there = (message.id for queue, _ in self._broker.queues() for message in self._broker.peek(queue))
+        yield from (f"message {one} is there already" for one in there if one in wanted)
+
+    def put(self) -> None:
+        """Put the messages into their queues, and give those their other names."""
+        if self._broker is None:
+            return
+        from spry.store.queues import Message
+
+        self._broker.put((one["queue"], Message(one["text"], one["id"])) for one in self._messages)
+        known = self._broker.aliases()
+        for one in self._aliases:
+            if one["alias"] not in known:
+                self._broker.add_alias(one["alias"], one["target"])
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        if self._broker is not None:
+            self._broker.close()
+
+
+def _refuse(path: str, faults: Iterable[str]) -> None:
+    found = list(faults)
+    if found:
+        more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
+        raise UsageError(f"{path} cannot be loaded: {'; '.join(found[:5])}{more}", "load it into an empty project")
+
+
+def _read(path: str) -> Iterator[Record]:
+    """The records of a dump, each of which has been looked at; UsageError for a file that is no whole dump."""
+    try:
+        with open(path, encoding="ascii") as stream:
+            yield from _records(path, stream)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {(error.strerror or '').lower()}", "name a file that spry system dump made"
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no dump of spry", "name a file that spry system dump made") from None
+
+
+def _records(path: str, lines: Iterable[str]) -> Iterator[Record]:
+    count, is_whole = -1, False
+    for number, line in enumerate(lines, 1):
+        record = _record(path, number, line)
+        if number == 1:
+            _head(path, record)
+        elif is_whole:
+            raise UsageError(f"{path}:{number}: something follows the end of the dump", "make the dump anew")
+        elif record["kind"] == "end":
+            is_whole = record.get("records") == count
+        else:
+            yield record
+        count += 1
+    if not is_whole:
+        raise UsageError(f"{path} is cut short, or lines of it are missing", "make the dump anew")
+
+
+def _record(path: str, number: int, line: str) -> Record:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+        what = "is no dump of spry" if number == 1 else f"is damaged in line {number}"
+        raise UsageError(f"{path} {what}", "name a file that spry system dump made")
+    if number == 1:
+        return record
+    kind = record["kind"]
+    fault = ""
+    if kind in RUNS:
+        fault = store.fault(record)
+    elif kind in OTHERS:
+        fault = _fault(record)
+    elif kind != "end":
+        fault = f"unknown kind {kind}"
+    if fault:
+        raise UsageError(f"{path}:{number}: {fault}", "load it with the spry that made it, or a later one")
+    return record
+
+
+def _head(path: str, record: Record) -> None:
+    if record["kind"] != "spry dump" or not isinstance(record.get("format"), int):
+        raise UsageError(f"{path} is no dump of spry", "name a file that spry system dump made")
+    if record["format"] > FORMAT:
+        version = record.get("version", "a later version")
+        raise UsageError(f"{path} was made by a newer spry ({version})", "upgrade, and load it again")
+
+
+def _fault(record: Record) -> str:
+    """What is wrong with a record of the other kinds, or nothing."""
+    fields = OTHERS[record["kind"]]
+    if set(record) - {"kind"} != set(fields) or not all(
+        isinstance(record[name], kind) for name, kind in fields.items()
+    ):
+        return f"a {record['kind']} has {', '.join(fields)}"
+    if record["kind"] != "spec":
+        return ""
+    parts = record["path"].split("/")
+    sound = len(parts) > 1 and parts[0] in SHELVES and not any(part in ("", ".", "..") for part in parts)
+    return "" if sound else "a spec has no place in a project"
+
+
+def _known_specs(home: str, specs: Iterable[Record]) -> Iterator[str]:
+    for record in specs:
+        try:
+            with open(os.path.join(home, record["path"]), encoding="utf-8", errors="surrogateescape") as stream:
+                if stream.read() != record["text"]:
+                    yield f"{record['path']} is there already, and differs"
+        except FileNotFoundError:
+            continue
+
+
+def _put_spec(home: str, record: Record) -> None:
+    from spry.artifacts.files import write_whole
+
+    path = os.path.join(home, record["path"])
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    write_whole(path, [record["text"].encode("utf-8", "surrogateescape")])

@@ -1,0 +1,195 @@
+"""The manager of a project: one process that starts what starts by itself, and leaves when there is nothing to do.
+
+A lock elects it: whoever does not get it goes away. It is never in the way of a run: detached runs live without it,
+and it ends none. What a dead one has left it takes over, or marks as lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from spry.api.history import archive, place
+from spry.artifacts.files import write_whole
+from spry.errors import HostError, SpryError, UsageError
+from spry.execute.identity import mine, opened, state, tell
+from spry.manager.autostart import Manifests, Standing, enabled
+from spry.store.lock import alive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from spry.core.manifest import Manifest
+    from spry.manager.detached import Begun
+
+LOCK, ACCOUNT, LOG = "manager.lock", "manager.json", "manager.log"
+TURN = 0.5  # seconds between two looks at what it has started
+LOOK = 5.0  # seconds between two looks at what others have
+LIFETIME = 600.0  # seconds without anything to do
+CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+
+def lifetime() -> float:
+    """How long a manager stays without anything to do, in seconds: as the environment says, or ten minutes."""
+    if not enabled("SPRY_MANAGER_REUSE_ENABLED"):
+        return 0.0
+    text = os.environ.get("SPRY_MANAGER_LIFETIME_TIMEOUT", "")
+    if not text:
+        return LIFETIME
+    from spry.core.values import duration  # noqa: PLC0415 - few set it
+
+    seconds = 0.0 if text == "0" else duration(text)
+    if isinstance(seconds, str):
+        raise UsageError(f"SPRY_MANAGER_LIFETIME_TIMEOUT: {seconds}", "set it to a number of seconds")
+    return seconds
+
+
+def elected(home: str) -> int:
+    """The lock of the manager, to be held as long as one is it; -1 if somebody else has it. HostError without room."""
+    import fcntl  # noqa: PLC0415 - only here
+
+    try:
+        lock = os.open(os.path.join(home, LOCK), CREATE, 0o600)
+    except OSError as error:
+        raise HostError(f"{error.filename}: {error.strerror}", "make room and write access there") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return -1
+    os.ftruncate(lock, 0)
+    os.write(lock, mine().encode())
+    return lock
+
+
+def present(home: str) -> str:
+    """Which process is the manager, as `execute.identity` tells it; nothing if there is none."""
+    try:
+        with open(os.path.join(home, LOCK), encoding="utf-8") as stream:
+            holder = stream.read()
+    except OSError:
+        return ""
+    return holder if state(holder) else ""
+
+
+def account(home: str) -> Mapping[str, object]:
+    """What the manager last wrote about itself: `targets`, by name."""
+    try:
+        with open(os.path.join(home, ACCOUNT), encoding="utf-8") as stream:
+            found = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def end(home: str, seconds: float) -> bool:
+    """Ask the manager to leave; whether it has within so many seconds. The runs that it started go on."""
+    descriptor = opened(present(home))
+    if descriptor < 0:
+        return True
+    tell(descriptor, signal.SIGTERM)
+    os.close(descriptor)
+    until = time.monotonic() + seconds
+    while present(home):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(TURN / 10)
+    return True
+
+
+class Manager:
+    """The manager of the project of a folder; `launch` begins a manifest's run, and `warn` keeps a line of the log."""
+
+    def __init__(self, folder: str, launch: Callable[[Manifest], Begun], warn: Callable[[str], None]) -> None:
+        self.folder, self.home = folder, place(folder)
+        self._launch, self._warn = launch, warn
+        self._manifests = Manifests(self.home, warn)
+        self._standings: dict[str, Standing] = {}
+        self._told: object = None
+        self._looked, self._others = float("-inf"), False
+
+    def run(self, idle: float) -> None:
+        """Turn until somebody ends it, or there was nothing to do for so many seconds."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        self._adopt()
+        busy = time.monotonic()
+        while True:
+            now = time.monotonic()
+            self._turn(now)
+            if self._is_needed(now):
+                busy = now
+            elif now >= busy + idle:
+                return
+            if signal.sigtimedwait(ENDING, TURN) is not None:
+                return
+
+    def _adopt(self) -> None:
+        """Take over what an earlier manager has started and still runs."""
+        found = self._running()
+        for name, one in self._manifests.current().items():
+            run = next((run for run, origin in found.items() if origin == name), "")
+            self._standings[name] = Standing(one, run, time.monotonic())
+
+    def _running(self) -> dict[str, object]:
+        """The runs that are under way, with the names of the manifests that began them; the dead ones are marked."""
+        try:
+            found = archive(self.folder)
+            if found is None:
+                return {}
+            try:
+                return {run.run: run.request.get("autostart") for run in found.runs("running")}
+            finally:
+                found.close()
+        except SpryError as error:
+            self._warn(error.message)
+            return {}
+
+    def _turn(self, now: float) -> None:
+        current = self._manifests.current()
+        for name in [name for name in self._standings if name not in current]:
+            del self._standings[name]  # its run goes on, and is no matter of ours any more
+        for name, one in current.items():
+            standing = self._standings.setdefault(name, Standing(one))
+            standing.manifest = one
+            if standing.is_up and not alive(self.home, standing.run):
+                self._running()  # marks it as lost, if it is
+                standing.ended(now)
+            if standing.is_due(now):
+                self._begin(standing, now)
+        self._tell()
+
+    def _begin(self, standing: Standing, now: float) -> None:
+        begun = self._launch(standing.manifest)
+        if begun.run:
+            standing.began(begun.run, now)
+            self._warn(f"{standing.manifest.name}: started as run {begun.run}")
+        else:
+            standing.ended(now)
+            self._warn(f"{standing.manifest.name}: could not be started (exit code {begun.code})")
+
+    def _is_needed(self, now: float) -> bool:
+        """Whether something runs in the project, or is to be started."""
+        if any(one.comes_again for one in self._standings.values()):
+            return True
+        if now >= self._looked + LOOK:
+            self._looked, self._others = now, bool(self._running())
+        return self._others
+
+    def _tell(self) -> None:
+        """Write down how everything stands, if that has changed."""
+        targets = {
+            name: {
+                "mode": one.manifest.mode,
+                "run": one.run or None,
+                "up": one.is_up,
+                "restarts": one.restarts,
+            }
+            for name, one in self._standings.items()
+        }
+        if targets != self._told:
+            self._told = targets
+            write_whole(os.path.join(self.home, ACCOUNT), [json.dumps({"targets": targets}).encode()], mode=0o600)

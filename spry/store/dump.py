@@ -1,0 +1,173 @@
+"""Everything that is remembered, as records that any later version can read, and back.
+
+A record is a dictionary of plain values with its `kind`: `run` and `event` are rows, null columns left out; `output` is
+some bytes that a task wrote, as base64, in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from contextlib import suppress
+
+from spry.errors import UsageError
+from spry.store import database, journal
+from spry.store.ledger import ALL, EVENT
+from spry.store.lock import run_folder
+from spry.store.logs import STREAMS, LogReader, LogWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from sqlite3 import Connection
+
+    Record = Mapping[str, object]
+
+RUNS = (
+    "run", "state", "started", "ended", "exit_code", "total", "counts", "request", "folder", "work", "resumed",
+    "collected",
+)  # fmt: skip
+OUTPUT = {"run", "task", "attempt", "stream", "at", "data"}
+FIELDS: Mapping[str, set[str]] = {"run": {*RUNS}, "event": {*ALL}, "output": OUTPUT}
+
+
+def records(folder: str) -> Iterator[Record]:
+    """All runs in a folder, each with its events and its output; none where nothing was ever run."""
+    connection = database.connect(folder)
+    if connection is None:
+        return
+    try:
+        connection.execute("BEGIN")  # one moment, whatever happens meanwhile
+        for row in connection.execute(f"SELECT {', '.join(RUNS)} FROM runs ORDER BY run").fetchall():  # noqa: S608 - our own names
+            yield _record("run", RUNS, row)
+            yield from _events(connection, folder, row[0])
+            yield from _output(folder, row[0])
+        connection.execute("COMMIT")
+    finally:
+        database.close(connection, folder)
+
+
+def _events(connection: Connection, folder: str, run: int) -> Iterator[Record]:
+    """What the database has of a run, and what only its journal has so far."""
+    query = f"SELECT {', '.join(ALL)} FROM events WHERE run = ? ORDER BY number"  # noqa: S608 - our own names
+    last = 0
+    for row in connection.execute(query, (run,)).fetchall():
+        last = row[1]
+        yield _record("event", ALL, row)
+    for row in journal.read(run_folder(folder, str(run))):
+        if row[1] > last:
+            yield _record("event", ALL, row)
+
+
+def _output(folder: str, run: int) -> Iterator[Record]:
+    reader = LogReader(run_folder(folder, str(run)))
+    try:
+        for piece in reader.pieces():
+            for data in reader.data(piece):
+                yield {
+                    "kind": "output", "run": run, "task": piece.task, "attempt": piece.attempt,
+                    "stream": STREAMS[piece.stream], "at": piece.at, "data": b64encode(data).decode(),
+                }  # fmt: skip
+    finally:
+        reader.close()
+
+
+def _record(kind: str, names: Iterable[str], row: Iterable[object]) -> Record:
+    pairs = zip(names, row, strict=True)
+    return {"kind": kind, **{name: value for name, value in pairs if value is not None}}
+
+
+def fault(record: Record) -> str:
+    """What is wrong with a record of one of these kinds, or nothing."""
+    unknown = set(record) - FIELDS[str(record["kind"])] - {"kind"}
+    if unknown:
+        return f"unknown field {min(unknown)}"
+    if not isinstance(record.get("run"), int):
+        return "it names no run"
+    if record["kind"] == "output":
+        return "" if record.get("stream") in STREAMS and set(record) >= OUTPUT else "it is not whole"
+    return "" if record["kind"] == "run" or isinstance(record.get("number"), int) else "it has no number"
+
+
+def taken(runs: Iterable[int], folder: str) -> list[int]:
+    """Which of these runs a folder has already."""
+    connection = database.connect(folder)
+    if connection is None:
+        return []
+    try:
+        known = {row[0] for row in connection.execute("SELECT run FROM runs")}
+    finally:
+        database.close(connection, folder)
+    return sorted(known.intersection(runs))
+
+
+def load(found: Iterable[Record], folder: str) -> int:
+    """Put records into the history of a folder, all or none of them: how many runs that were."""
+    connection = database.connect(folder, create=True)
+    assert connection is not None
+    loader = _Loader(connection, folder)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for record in found:
+            loader.put(record)
+        connection.execute("COMMIT")
+    except BaseException:
+        loader.take_back()
+        raise
+    finally:
+        loader.close()
+        database.close(connection, folder)
+    return len(loader.places)
+
+
+class _Loader:
+    """Puts records where they belong; those of a run come behind the record of the run itself."""
+
+    def __init__(self, connection: Connection, folder: str) -> None:
+        self._connection, self._folder = connection, folder
+        self._log: LogWriter | None = None
+        self.places: dict[object, str] = {}
+
+    def put(self, record: Record) -> None:
+        """One record; UsageError if it belongs to no run of this dump."""
+        run = record["run"]
+        if record["kind"] == "run":
+            self._begin(record)
+        elif run not in self.places:
+            raise UsageError(f"it speaks of a run {run} that it does not hold", "make the dump anew")
+        elif record["kind"] == "event":
+            self._connection.execute(EVENT, [record.get(name) for name in ALL])
+        else:
+            self._write(record, self.places[run])
+
+    def _begin(self, record: Record) -> None:
+        self.close()
+        values = [record.get(name, 0 if name == "collected" else None) for name in RUNS]
+        marks = ",".join("?" * len(RUNS))
+        self._connection.execute(f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({marks})", values)  # noqa: S608 - our own names
+        place = run_folder(self._folder, str(record["run"]))
+        os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
+        os.mkdir(place, 0o700)
+        self.places[record["run"]] = place
+
+    def _write(self, record: Record, place: str) -> None:
+        if self._log is None:
+            self._log = LogWriter(place)
+        stream, data = STREAMS.index(str(record["stream"])), b64decode(str(record["data"]), validate=True)
+        self._log.append(int(str(record["task"])), int(str(record["attempt"])), stream, float(str(record["at"])), data)
+
+    def close(self) -> None:
+        """The output of this run is whole."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def take_back(self) -> None:
+        """Undo everything."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        for place in self.places.values():
+            with suppress(OSError):
+                for entry in os.scandir(place):
+                    os.unlink(entry.path)
+                os.rmdir(place)

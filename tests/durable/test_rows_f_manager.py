@@ -1,0 +1,241 @@
+"""The manager of a project: elected, in nobody's way, and what starts by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from waiting import ended, until
+
+from spry.core.manifest import Manifest
+from spry.manager.autostart import STEADY, Standing
+
+
+@pytest.fixture
+def project(book):
+    """A project; its manager, and whatever is still running in it, is ended with the test."""
+    book.env["SPRY_MANAGER_LIFETIME_TIMEOUT"] = "60"
+    assert book.run("init").exit_code == 0
+    yield book
+    book.run("manager", "stop")
+    for run in book.run("runs", "--status", "running", "--json").json:
+        book.run("kill", run["run"])
+
+
+def autostart(book, name, *argv, **policy):
+    """A saved spec, and a manifest for it."""
+    spec = {"name": name, "spec": {"process_target": argv[0], "args": argv[1:]}}
+    book.path(f".spry/tasks/{name}.json").write_text(json.dumps(spec))
+    manifest = {"name": name, "target": {"type": "task", "name": name}, "policy": policy}
+    book.path(f".spry/autostart/{name}.json").write_text(json.dumps(manifest))
+
+
+def manager(book):
+    """What `spry manager status` tells."""
+    return json.loads(book.run("manager", "status", "--json").stdout)
+
+
+def lines(book, name):
+    return book.read(name).splitlines() if book.has(name) else []
+
+
+def test_f25_the_example_of_the_reference_is_started_with_the_manager_and_kept_running(project):
+    autostart(project, "queue-monitor", "sh", "-c", "echo $$ >> pids; sleep 60", mode="ensure", backoff=0.01)
+    assert project.run("exec", "echo", "trigger") == (0, "trigger\n", "")
+    until(lambda: len(lines(project, "pids")) == 1)
+    os.kill(int(lines(project, "pids")[0]), signal.SIGKILL)
+    until(lambda: len(lines(project, "pids")) == 2)
+
+    assert manager(project)["targets"]["queue-monitor"]["restarts"] == 1
+
+
+def test_f25_once_is_once_for_each_manager(project):
+    autostart(project, "hello", "sh", "-c", "echo hi >> said", mode="once")
+    project.run("manager", "start")
+    until(lambda: lines(project, "said") == ["hi"])
+    until(lambda: not manager(project)["targets"]["hello"]["up"])
+    project.run("manager", "stop")
+    project.run("manager", "start")
+
+    until(lambda: lines(project, "said") == ["hi", "hi"])
+
+
+def test_f25_a_pipeline_and_a_runbook_can_be_started_too(project):
+    pipeline = {"stages": [{"name": "a", "spec": {"process_target": "touch", "args": ["piped"]}}]}
+    project.path(".spry/pipelines/p.json").write_text(json.dumps(pipeline))
+    project.path(".spry/autostart/p.json").write_text('{"target": {"type": "pipeline", "name": "p"}}')
+    project.path(".spry/autostart/book.md").write_text("```bash one --cwd ../..\ntouch booked\n```\n")
+    project.run("manager", "start")
+
+    until(lambda: project.has("piped") and project.has("booked"))
+
+
+def test_max_restarts_bounds_what_never_stays_up(project):
+    autostart(project, "bad", "sh", "-c", "echo x >> tries; exit 1", mode="ensure", max_restarts=2, backoff=0.01)
+    project.run("manager", "start", env={"SPRY_MANAGER_LIFETIME_TIMEOUT": "0"})
+    until(lambda: manager(project)["pid"] is None)
+
+    assert lines(project, "tries") == ["x", "x", "x"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "env"),
+    [(("exec", "--no-autostart", "true"), {}), (("exec", "true"), {"SPRY_AUTOSTART_TASKS": "false"})],
+)
+def test_f26_it_can_be_switched_off(project, argv, env):
+    autostart(project, "hello", "touch", "made")
+    project.run(*argv, env=env)
+
+    assert manager(project)["pid"] is None
+    assert not project.has("made")
+
+
+def test_f16_no_manager_without_anything_to_start(project):
+    project.run("exec", "true")
+    project.run("exec", "--detach", "true")
+
+    assert manager(project)["pid"] is None
+
+
+def test_f16_it_leaves_after_the_idle_time_and_not_while_something_runs(project):
+    gate = project.fifo("gate")
+    run = project.run("exec", "--detach", "cat", "gate").stdout.strip()
+    project.run("manager", "start", env={"SPRY_MANAGER_LIFETIME_TIMEOUT": "0.1"})
+    pid = manager(project)["pid"]
+    assert pid is not None
+    assert project.run("ping", run).exit_code == 0
+    gate.write_text("")
+    ended(project, run)
+
+    until(lambda: manager(project)["pid"] is None)
+
+
+def test_f41_without_reuse_it_leaves_at_once(project):
+    project.run("manager", "start", env={"SPRY_MANAGER_REUSE_ENABLED": "false"})
+
+    until(lambda: manager(project)["pid"] is None)
+
+
+def test_f41_a_wrong_time_is_told(project):
+    done = project.run("manager", "start", env={"SPRY_MANAGER_LIFETIME_TIMEOUT": "soon"})
+
+    assert done.exit_code == 2
+    assert "SPRY_MANAGER_LIFETIME_TIMEOUT" in done.stderr
+
+
+def test_of_several_that_start_at_once_one_becomes_the_manager(project):
+    autostart(project, "hello", "sh", "-c", "echo hi >> said; sleep 60", mode="ensure")
+    starts = [project.start("manager", "start") for _ in range(6)]
+    told = [start.communicate()[1].decode() for start in starts]
+
+    assert sorted(told) == ["a manager is running already\n"] * 5 + ["the manager was started\n"]
+    until(lambda: lines(project, "said") == ["hi"])
+
+
+def test_a_killed_manager_ends_no_run_and_the_next_one_takes_them_over(project):
+    for number in range(3):
+        autostart(project, f"t{number}", "sh", "-c", f"echo $$ >> pids{number}; sleep 60", mode="ensure")
+    project.run("manager", "start")
+    until(lambda: all(lines(project, f"pids{number}") for number in range(3)))
+    until(lambda: all(one["up"] for one in manager(project)["targets"].values()))
+    before = manager(project)
+    os.kill(before["pid"], signal.SIGKILL)
+    until(lambda: manager(project)["pid"] is None)
+    project.run("manager", "start")
+    until(lambda: len(manager(project)["targets"]) == 3)
+
+    after = manager(project)
+    assert {name: one["run"] for name, one in after["targets"].items()} == {
+        name: one["run"] for name, one in before["targets"].items()
+    }
+    assert [len(lines(project, f"pids{number}")) for number in range(3)] == [1, 1, 1]
+
+
+def test_stopping_the_manager_lets_its_runs_go_on(project):
+    gate = project.fifo("gate")
+    autostart(project, "waits", "cat", "gate", mode="ensure")
+    project.run("manager", "start")
+    until(lambda: manager(project)["targets"].get("waits", {}).get("up"))
+    run = manager(project)["targets"]["waits"]["run"]
+
+    assert project.run("manager", "stop").exit_code == 0
+    assert project.run("ping", run).exit_code == 0
+    gate.write_text("went on")
+    assert ended(project, run)["output"] == "went on"
+
+
+def test_a_wrong_manifest_is_told_in_the_log_and_stops_no_other(project):
+    project.path(".spry/autostart/bad.json").write_text('{"target": {"type": "task"}, "polcy": 1}')
+    autostart(project, "good", "touch", "made")
+    project.run("manager", "start")
+    until(lambda: project.has("made"))
+
+    log = project.read(".spry/logs/manager.log")
+    assert 'unknown key "polcy"' in log
+    assert '"name" is missing' in log
+
+
+def test_a_manifest_that_comes_later_is_seen(project):
+    project.run("manager", "start")
+    autostart(project, "late", "touch", "made")
+
+    until(lambda: project.has("made"))
+
+
+def test_a_manager_needs_a_project(book):
+    assert "spry init makes one" in book.run("manager", "status").stderr
+
+
+@pytest.mark.stress
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")
+def test_an_idle_manager_takes_less_than_a_hundredth_of_a_processor_and_60_megabytes(project):
+    autostart(project, "waits", "sleep", "600", mode="ensure")
+    project.run("manager", "start")
+    pid = manager(project)["pid"]
+
+    def spent():
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    until(lambda: manager(project)["targets"]["waits"]["up"])
+    before, start = spent(), time.monotonic()
+    subprocess.run(["sleep", "10"], check=True)
+    assert (spent() - before) / (time.monotonic() - start) < 0.01
+    with open(f"/proc/{pid}/status") as status:
+        memory = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    assert memory < 60 * 1024
+
+
+# How a manifest stands
+
+
+def test_the_pause_doubles_and_is_bounded():
+    one = Manifest("a", "task", "a", "ensure", None, 1.0)
+
+    assert [one.pause(restarts) for restarts in (0, 1, 2, 5, 6, 50)] == [1, 2, 4, 32, 60, 60]
+
+
+def test_what_stayed_up_for_long_is_restarted_soon_again():
+    standing = Standing(Manifest("a", "task", "a", "ensure"))
+    for _ in range(4):
+        standing.began("1", 0.0)
+        standing.ended(1.0)
+    assert standing.restarts == 3
+    standing.began("2", 10.0)
+    standing.ended(10.0 + STEADY)
+
+    assert (standing.restarts, standing.due) == (0, 10.0 + STEADY + 1.0)
+
+
+def test_what_cannot_begin_counts_as_a_try():
+    standing = Standing(Manifest("a", "task", "a", "ensure", 1))
+    standing.ended(0.0)
+    assert standing.comes_again
+    standing.ended(5.0)
+
+    assert not standing.comes_again

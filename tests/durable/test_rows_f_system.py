@@ -1,0 +1,175 @@
+"""`spry system dump` and `load`: everything that is remembered, away and back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+OLD = Path(__file__).with_name("dump-1.jsonl")  # made by the first spry that could; every later one has to load it
+
+
+@pytest.fixture
+def project(book):
+    """A project in which something was done, and beside it `other`, in which nothing was."""
+    assert book.run("init").exit_code == 0
+    book("```bash one --capture x\necho 1\n```\n```bash two --dep one\necho \"é $(printf '\\377')\" >&2; exit 3\n```\n")
+    book.path("other/.git").mkdir(parents=True)
+    book.run("init", cwd="other")
+    return book
+
+
+def done(book):
+    """Do a little of everything."""
+    book.run("runbook")
+    book.run("exec", "--name", "hi", "echo", "hi")
+    book.run("spec", "create", "nightly", stdin=b'{"spec": {"process_target": "true"}}')
+
+
+def test_f22_a_dump_brings_everything_back_with_its_ids(project):
+    done(project)
+    assert project.run("system", "dump", "-o", "all.jsonl").exit_code == 0
+    assert project.run("system", "load", "-i", "../all.jsonl", cwd="other").exit_code == 0
+
+    before, after = project.run("runs", "--json").json, project.run("runs", "--json", cwd="other").json
+    assert after == before
+    for run in before:
+        for command in ("status", "result", "logs"):
+            argv = (command, run["run"], "--json")
+            assert project.run(*argv, cwd="other") == project.run(*argv)
+    assert project.run("spec", "list", "--json", cwd="other").json == [{"name": "nightly", "type": "task"}]
+    assert project.run("system", "dump", "-o", "again.jsonl", cwd="other").exit_code == 0
+    assert project.read("other/again.jsonl") == project.read("all.jsonl")
+
+
+def test_f22_messages_and_aliases_go_with_it_but_no_runtime_state(project):
+    for queue, text in (("in", "a"), ("in", "b"), ("spry.state.x", "c")):
+        assert project.run("queue", "write", queue, text).exit_code == 0
+    project.run("queue", "alias", "add", "entrance", "in")
+    project.run("system", "dump", "-o", "all.jsonl")
+    project.run("system", "load", "-i", "../all.jsonl", cwd="other")
+
+    peeked = project.run("queue", "peek", "in", "--all", "--json").stdout
+    assert project.run("queue", "peek", "entrance", "--all", "--json", cwd="other").stdout == peeked
+    assert "spry.state" not in project.read("all.jsonl")
+
+
+def test_f22_a_conflict_of_aliases_is_told_and_nothing_is_loaded(project):
+    project.run("queue", "write", "in", "a")
+    project.run("queue", "alias", "add", "entrance", "in")
+    project.run("system", "dump", "-o", "all.jsonl")
+    project.run("queue", "alias", "add", "entrance", "elsewhere", cwd="other")
+    loaded = project.run("system", "load", "-i", "../all.jsonl", cwd="other")
+
+    assert loaded.exit_code == 2
+    assert "the alias entrance stands for elsewhere already, not for in" in loaded.stderr
+    assert project.run("queue", "list", cwd="other").stdout == ""
+
+
+def test_f22_a_dump_is_for_nobody_else(project):
+    project.run("exec", "true")
+    project.run("system", "dump", "-o", "all.jsonl")
+
+    assert project.path("all.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_f22_what_is_there_already_is_named_and_nothing_is_changed(project):
+    done(project)
+    project.run("system", "dump", "-o", "all.jsonl")
+    again = project.run("system", "load", "-i", "all.jsonl")
+
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+    assert len(project.run("runs", "--json").json) == 2
+
+
+def test_f22_a_dump_loads_into_a_project_that_has_runs_of_its_own(project):
+    done(project)
+    project.run("system", "dump", "-o", "all.jsonl")
+    project.run("exec", "echo", "own", cwd="other")
+
+    assert project.run("system", "load", "-i", "../all.jsonl", cwd="other").exit_code == 0
+    assert len(project.run("runs", "--json", cwd="other").json) == 3
+
+
+def test_f22_the_dump_of_an_earlier_version_still_loads(project):
+    loaded = project.run("system", "load", "-i", str(OLD))
+
+    assert (loaded.exit_code, loaded.stdout) == (0, "")
+    runs = project.run("runs", "--json").json
+    assert [(run["status"], run["counts"]) for run in runs] == [
+        ("completed", {"succeeded": 1}),
+        ("failed", {"succeeded": 1, "failed": 1}),
+    ]
+    assert project.run("logs", runs[0]["run"]).stdout == "hi\n"
+    assert project.run("spec", "validate", "nightly").exit_code == 0
+
+
+def test_f22_a_loaded_run_can_be_resumed(project):
+    project.run("runbook")
+    project.run("system", "dump", "-o", "all.jsonl")
+    project.run("system", "load", "-i", "../all.jsonl", cwd="other")
+    resumed = project.run("resume", cwd="other")
+
+    assert "1 of 2 tasks need not run again" in resumed.stderr
+
+
+LINES = [
+    {"kind": "spry dump", "format": 1, "version": "0.1.0"},
+    {"kind": "end", "records": 0},
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], "cut short"),
+        (["no json"], "is no dump of spry"),
+        ([{"kind": "run"}], "is no dump of spry"),
+        ([LINES[0]], "cut short"),
+        ([LINES[0], {"kind": "end", "records": 3}], "lines of it are missing"),
+        ([{**LINES[0], "format": 99, "version": "9.0"}, LINES[1]], "made by a newer spry (9.0)"),
+        ([LINES[0], {"kind": "dream"}, {"kind": "end", "records": 1}], "unknown kind dream"),
+        ([LINES[0], {"kind": "run", "run": 1, "mood": "good"}, {"kind": "end", "records": 1}], "unknown field mood"),
+        ([LINES[0], {"kind": "event", "run": 1, "number": 1}, {"kind": "end", "records": 1}], "does not hold"),
+        ([LINES[0], {"kind": "spec", "path": "tasks/../../x", "text": ""}, {"kind": "end", "records": 1}], "no place"),
+        ([LINES[0], {"kind": "spec", "path": "tasks/x"}, {"kind": "end", "records": 1}], "a spec has path, text"),
+        ([LINES[0], LINES[1], LINES[1]], "something follows the end"),
+    ],
+)
+def test_a_file_that_is_no_whole_dump_changes_nothing(project, lines, words):
+    text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    project.path("odd.jsonl").write_text(text)
+    before = set(project.path(".spry").rglob("*.json"))
+    loaded = project.run("system", "load", "-i", "odd.jsonl")
+
+    assert loaded.exit_code == 2
+    assert words in loaded.stderr
+    assert set(project.path(".spry").rglob("*.json")) == before
+    assert project.run("runs").stdout == "no runs are remembered here\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("dump",), "needs the name of a file"),
+        (("load",), "needs the name of a file"),
+        (("load", "-i", "absent"), "no such file"),
+        (("dmup",), 'did you mean "dump"?'),
+    ],
+)
+def test_a_request_without_sense_exits_2(project, argv, words):
+    told = project.run("system", *argv)
+
+    assert told.exit_code == 2
+    assert words in told.stderr
+
+
+def test_where_nothing_can_be_written_nothing_is_left(project):
+    project.run("exec", "true")
+    told = project.run("system", "dump", "-o", "absent/all.jsonl")
+
+    assert told.exit_code == 3
+    assert not [name for name in os.listdir(project.folder) if name.endswith(".part")]
