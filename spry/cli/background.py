@@ -47,13 +47,21 @@ def _reads_stdin(request: Request) -> bool:
     return bool(stdin()) and (request.command == "exec" or "-" in request.files)
 
 
+def read_nothing() -> None:
+    """What we were given to read is not for us."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if null:
+        os.close(null)
+
+
 def go(request: Request, carry_out: Carry, starting: Starting) -> int:
     """What the process in the background does."""
     import signal
 
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    if not _reads_stdin(request):
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if request.autostarted or not _reads_stdin(request):
+        read_nothing()
     starting.name = request.name or request.spec or request.pipeline or request.function or _first(request)
     output = None if request.command == "exec" else "quiet"
     return carry_out(request._replace(detach=False, no_wait=False, output=output, begun=starting))

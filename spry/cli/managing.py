@@ -95,6 +95,9 @@ def _serve(request: Request, carry_out: Carry, starting: Starting | None) -> int
     if lock < 0:
         return 0
     if starting is not None:
+        from spry.cli.background import read_nothing
+
+        read_nothing()
         os.makedirs(os.path.join(home, "logs"), 0o700, exist_ok=True)
         starting("manager", os.path.join(home, "logs"), LOG)
     Manager(folder, partial(_launch, folder, carry_out), _note).run(idle)

@@ -1,6 +1,7 @@
 """Which process one is, so that another can find it later and never take a stranger for it.
 
-A number alone is given to others in time; with the moment of its start and the boot of the machine it is unique.
+A number alone is given to others in time; with the moment of its start and the boot of the machine it is unique. Where
+a system tells neither (macOS), the number has to do: ask only about those that hold a lock.
 """
 
 from __future__ import annotations
@@ -8,49 +9,63 @@ from __future__ import annotations
 import os
 import signal
 
-NO_BOOT = "?"  # where a system has no name for it
+UNKNOWN = "?"  # where a system has no name for it
 STARTED, STATE = 19, 0  # of the fields of /proc/PID/stat behind the name of the program
+PIDFDS = hasattr(os, "pidfd_open")
 
 
 def mine() -> str:
-    """Ourselves: the number, the moment of its start in the unit of the system, and the boot."""
-    pid = os.getpid()
-    return f"{pid} {_fields(pid)[STARTED] if _fields(pid) else NO_BOOT} {_boot()}\n"
+    """Ourselves: the number, the moment of the start in the unit of the system, and the boot."""
+    fields = _fields(os.getpid())
+    return f"{os.getpid()} {fields[STARTED] if fields else UNKNOWN} {_boot()}\n"
 
 
-def opened(identity: str) -> int:
-    """A descriptor of a process that nobody else can be behind; -1 if it has ended, or cannot be found."""
-    pid, _, rest = identity.strip().partition(" ")
-    if not pid.isdigit() or not hasattr(os, "pidfd_open"):
-        return -1
+def tell(identity: str, number: int) -> bool:
+    """Send a signal to this process, and to no other; False if it has ended, or cannot be found."""
+    pid = _pid(identity)
+    if pid < 0 or not state(identity):
+        return False
+    if not PIDFDS:
+        os.kill(pid, number)
+        return True
     try:
-        descriptor = os.pidfd_open(int(pid))
+        descriptor = os.pidfd_open(pid)
     except OSError:
-        return -1
-    fields = _fields(int(pid))  # read while the descriptor holds the number: it is of that process, or it has ended
-    if not fields or f"{fields[STARTED]} {_boot()}" != rest or fields[STATE] in ("Z", "X"):
-        os.close(descriptor)
-        return -1
-    return descriptor
-
-
-def tell(descriptor: int, number: int) -> bool:
-    """Send a signal to such a process; False if it has ended meanwhile."""
+        return False
     try:
+        if not state(identity):  # looked at while the descriptor holds the number
+            return False
         signal.pidfd_send_signal(descriptor, number)
     except ProcessLookupError:
         return False
+    finally:
+        os.close(descriptor)
     return True
 
 
 def state(identity: str) -> str:
     """What the system says of it: `R`, `S`, `T` and so on; nothing if it has ended."""
-    descriptor = opened(identity)
-    if descriptor < 0:
+    pid = _pid(identity)
+    if pid < 0:
         return ""
-    fields = _fields(int(identity.partition(" ")[0]))
-    os.close(descriptor)
-    return fields[STATE] if fields else ""
+    if identity.split()[1:] == [UNKNOWN, UNKNOWN]:
+        return "R" if _exists(pid) else ""
+    fields = _fields(pid)
+    is_it = bool(fields) and [fields[STARTED], _boot()] == identity.split()[1:] and fields[STATE] not in ("Z", "X")
+    return fields[STATE] if is_it else ""
+
+
+def _pid(identity: str) -> int:
+    pid = identity.partition(" ")[0]
+    return int(pid) if pid.isdigit() else -1
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _fields(pid: int) -> list[str]:
@@ -66,4 +81,4 @@ def _boot() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
             return stream.read().strip()
     except OSError:
-        return NO_BOOT
+        return UNKNOWN

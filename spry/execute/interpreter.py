@@ -89,9 +89,10 @@ def _look_for(program: str, task: Task, origin: str, path: str, cwd: str) -> str
         candidate = os.path.join(cwd, folder, program)
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
             return candidate
+    if origin == "command" and "/" in program:
+        raise UsageError(f"{program}: not found, or not executable", "check the path, and chmod +x it")
     if origin == "command":
-        where = "not found, or not executable" if "/" in program else "not found on the PATH"
-        raise UsageError(f"{program}: {where}", f"check the spelling, or install {program}")
+        raise UsageError(f"{program}: not found on the PATH", f"check the spelling, or install {program}")
     missing = "cannot be found or executed" if "/" in program else "is not on its PATH"
     advice = {
         "shebang": "correct the #! line",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
 from spry.api.history import archive, place, sweep
 from spry.errors import UsageError
-from spry.execute.identity import opened, state, tell
+from spry.execute.identity import state, tell
 from spry.store.lock import alive, holder
 
 TYPE_CHECKING = False
@@ -63,14 +62,8 @@ def ping(folder: str, run: str) -> str:
 def _signal(folder: str, run: str, number: int) -> None:
     """Signal the process of a run, if it is still the one that holds the run's lock."""
     home = place(folder)
-    descriptor = opened(holder(home, run))
-    if descriptor < 0:
-        return
-    try:
-        if alive(home, run) and tell(descriptor, number) and number != signal.SIGKILL:
-            tell(descriptor, signal.SIGCONT)  # who is stopped cannot obey
-    finally:
-        os.close(descriptor)
+    if alive(home, run) and tell(holder(home, run), number) and number != signal.SIGKILL:
+        tell(holder(home, run), signal.SIGCONT)  # who is stopped cannot obey
 
 
 def _over(folder: str, run: str, seconds: float) -> bool:

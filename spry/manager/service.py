@@ -14,7 +14,7 @@ import time
 from spry.api.history import archive, place
 from spry.artifacts.files import write_whole
 from spry.errors import HostError, SpryError, UsageError
-from spry.execute.identity import mine, opened, state, tell
+from spry.execute.identity import mine, state, tell
 from spry.manager.autostart import Manifests, Standing, enabled
 from spry.store.lock import alive
 
@@ -88,17 +88,22 @@ def account(home: str) -> Mapping[str, object]:
 
 def end(home: str, seconds: float) -> bool:
     """Ask the manager to leave; whether it has within so many seconds. The runs that it started go on."""
-    descriptor = opened(present(home))
-    if descriptor < 0:
+    if not tell(present(home), signal.SIGTERM):
         return True
-    tell(descriptor, signal.SIGTERM)
-    os.close(descriptor)
     until = time.monotonic() + seconds
     while present(home):
         if time.monotonic() >= until:
             return False
         time.sleep(TURN / 10)
     return True
+
+
+def _ended(seconds: float) -> bool:
+    """Whether somebody tells us to leave within so many seconds."""
+    if hasattr(signal, "sigtimedwait"):
+        return signal.sigtimedwait(ENDING, seconds) is not None
+    time.sleep(seconds)  # macOS
+    return bool(signal.sigpending() & ENDING)
 
 
 class Manager:
@@ -124,7 +129,7 @@ class Manager:
                 busy = now
             elif now >= busy + idle:
                 return
-            if signal.sigtimedwait(ENDING, TURN) is not None:
+            if _ended(TURN):
                 return
 
     def _adopt(self) -> None:

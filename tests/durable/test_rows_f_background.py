@@ -66,9 +66,9 @@ def test_a_detached_run_leads_a_session_without_a_terminal(project):
     assert parent != os.getpid()
 
 
-def test_hanging_up_the_session_that_started_it_does_not_end_it(project):
+def test_ending_everybody_of_the_session_that_started_it_does_not_end_it(project):
     gate = project.fifo("gate")
-    command = f"{sys.executable} -m spry exec --detach cat gate; kill -HUP 0"
+    command = f"{sys.executable} -m spry exec --detach cat gate; kill -TERM 0"
     env = {**project.env, "PYTHONPATH": os.getcwd()}
     shell = subprocess.run(
         ["bash", "-c", command],
@@ -80,7 +80,7 @@ def test_hanging_up_the_session_that_started_it_does_not_end_it(project):
     )
     run = shell.stdout.decode().strip()
 
-    assert shell.returncode == -signal.SIGHUP
+    assert shell.returncode == -signal.SIGTERM
     assert project.run("ping", run).exit_code == 0
     gate.write_text("still there")
     assert ended(project, run)["output"] == "still there"

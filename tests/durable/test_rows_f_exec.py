@@ -176,6 +176,14 @@ def test_f6_memory_is_that_of_the_whole_tree(project):
     assert "went over a limit: memory" in done.stderr
 
 
+@pytest.mark.slow
+def test_f6_a_busy_loop_does_not_keep_a_processor_that_it_may_not_use(project):
+    done = project.run("exec", "--cpu", "20", "sh", "-c", "while :; do :; done")
+
+    assert done.exit_code == 1
+    assert "went over a limit: cpu" in done.stderr
+
+
 @pytest.mark.parametrize("option", [("--memory", "much"), ("--memory", "1,fds=3"), ("--cpu", "0"), ("--timeout", "x")])
 def test_f6_an_amount_that_is_none_is_refused(project, option):
     done = project.run("exec", *option, "true")
