@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from shapes import runner
 from stage import PATIENCE, ROOT, Stage, cell
 
 from spry.core.events import Outcome, RunFinished, RunStarted, TaskFinished, TaskStarted
@@ -132,11 +133,12 @@ def test_case_61_what_was_shown_before_a_kill_is_remembered(stage, after):
     own = stage.own()
     stage.write(*(cell(f"bash t{number}", f"echo {number}") for number in range(40)))
     process = stage.start("runbook", "--json", "-j", "4")
+    victim = runner(stage, process.pid)
     told = []
     for line in process.stdout:
         told.append(json.loads(line))
         if sum(event["event"] == "task_finished" for event in told) == after:
-            os.kill(process.pid, signal.SIGKILL)
+            os.kill(victim, signal.SIGKILL)
     process.communicate()
     shown = {event["task"] for event in told if event["event"] == "task_finished"}
     said = {event["task"]: event["text"].encode() for event in told if event["event"] == "task_output"}

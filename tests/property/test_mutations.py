@@ -32,7 +32,7 @@ def meaning(graph):
     for name, task in graph.runbook.tasks.items():
         params = tuple(param._replace(line=0, column=0) for param in task.params)
         expressions = tuple(found._replace(line=0, column=0) for found in task.expressions)
-        nowhere = {"line": 0, "column": 0, "body_line": 0, "dep_marks": (), "origins": ()}
+        nowhere = {"line": 0, "column": 0, "body_line": 0, "dep_marks": (), "save_marks": (), "origins": ()}
         tasks[name] = task._replace(params=params, expressions=expressions, **nowhere)
     return tasks, dict(graph.deps), dict(graph.kinds), dict(graph.runbook.settings)
 

@@ -127,7 +127,8 @@ def test_every_value_of_a_task_is_shown(field):
 def test_no_field_of_a_task_is_forgotten():
     elsewhere = {
         "name", "language", "body", "path", "folder", "line", "column", "body_line", "deps", "dep_marks", "descr",
-        "backoff", "backoff_factor", "env", "silent", "captures", "params", "saves", "expressions", "origins",
+        "backoff", "backoff_factor", "env", "silent", "captures", "params", "saves", "save_marks", "expressions",
+        "origins", "argv", "stdin",
     }  # fmt: skip
 
     assert set(FIELDS) | elsewhere == set(Task._fields)
