@@ -98,11 +98,22 @@ def test_case_45_what_cannot_fork_now_is_started_when_something_has_ended(stage)
 @pytest.mark.stress
 def test_case_45_what_can_never_fork_is_named(stage):
     stage.write(cell("bash t", "echo here"))
-    with few_processes(1) as prelude:
+    with few_processes(2) as prelude:  # as many as a run is, and none for its task
         done = stage.spry("task", "t", prelude=prelude)
 
     assert done.code == 3
     assert "EAGAIN" in done.err
+    assert "Traceback" not in done.err
+    assert stage.left_behind() == []
+
+
+def test_case_45_a_run_that_cannot_become_a_pair_is_named_and_runs_nothing(stage):
+    stage.write(cell("bash t", "echo here"))
+    with few_processes(1) as prelude:
+        done = stage.spry("task", "t", prelude=prelude)
+
+    assert (done.code, done.out) == (3, b"")
+    assert "cannot start the process that runs the tasks" in done.err
     assert "Traceback" not in done.err
     assert stage.left_behind() == []
 
