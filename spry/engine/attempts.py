@@ -60,6 +60,7 @@ class Attempts:
         self.left = Leavings(plan, situation.scratch, self.shown)
         self.environments = Environments(plan, situation.environ, situation.params, situation.env)
         self.freshness: Freshness | None = None
+        self._half_kept: set[str] = set()
         self.messages: Messages | None = None
         self.artifacts: Artifacts | None = None
         self.secrets: Secrets | None = None
@@ -243,14 +244,24 @@ class Attempts:
         """Some stdout of a running attempt."""
         self.left.took(name, data)
 
-    def keep(self, step: Step, exit_code: int | None) -> str:
-        """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
+    def keep(self, step: Step, exit_code: int | None) -> str | Call:
+        """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it.
+
+        What takes long is a call: when that has ended, this goes on where it was.
+        """
         task, left = step.task, self.left
-        fault = left.keep(task, self.folder(task)) or self._keep_files(step)
-        if self.secrets is not None:
-            self.secrets.left({**left.captured.get(task.name, {}), **left.outputs.get(task.name, {})})
+        fault = ""
+        if task.name not in self._half_kept:
+            fault = left.keep(task, self.folder(task)) or self._keep_files(step)
+            if self.secrets is not None:
+                self.secrets.left({**left.captured.get(task.name, {}), **left.outputs.get(task.name, {})})
+        self._half_kept.discard(task.name)
         if self.freshness is not None and not fault:
-            fault = self.freshness.keep(step, exit_code)
+            found = self.freshness.keep(step, exit_code)
+            if not isinstance(found, str):
+                self._half_kept.add(task.name)
+                return found
+            fault = found
         if self.messages is not None and not fault:
             fault = self.messages.keep(task, left.keepers.get(task.name), self.secrets)
         return fault
@@ -269,6 +280,7 @@ class Attempts:
 
     def over(self, name: str) -> None:
         """An attempt is over, kept or not."""
+        self._half_kept.discard(name)
         if self.artifacts is not None and self.artifacts.concerns(name):
             self.artifacts.over(name)
 

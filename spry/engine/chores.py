@@ -56,7 +56,7 @@ class Chores:
     def start(self, attempt: Attempt) -> None:
         """Begin an attempt; whatever goes wrong with it, or with its files, is told by `wait` as `Exited`."""
         artifacts, name = self._files_of(attempt.task)
-        if attempt.question or artifacts is None or not artifacts.concerns(name):
+        if not attempt.number or artifacts is None or not artifacts.concerns(name):
             self._inner.start(attempt)
             return
         self._attempts[attempt.task] = attempt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from spry.artifacts.contents import Contents, Known
+from spry.artifacts.contents import Contents, Known, LengthyError
 from spry.artifacts.globs import find, needs_library, require
 from spry.core.difference import brief
 from spry.core.events import Reason
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
     from spry.engine.keepsakes import Keepsakes, Kept
+    from spry.engine.reading import Reading
     from spry.store.cache import Cache
+
+
+MOMENT = 8 << 20  # bytes that are read at once; for more, others would wait noticeably
 
 
 class Memory(NamedTuple):
@@ -61,6 +65,7 @@ class Freshness:
         self._last: dict[str, dict[str, Success]] = {}
         self._begun: dict[str, Sum] = {}
         self._keepsakes: Keepsakes | None = None
+        self._readings: dict[str, Reading] = {}
 
     def check(self) -> None:
         """Find inputs that are not there before anything starts, where no dependency can make them; UsageError."""
@@ -83,17 +88,30 @@ class Freshness:
             if found:
                 yield task, found
 
-    def spare(self, step: Step) -> Ending | None:
+    def spare(self, step: Step) -> Ending | Reading | None:
         """How a task ends that is about to begin and need not; None if it has to run.
 
-        What it left is there for its dependents from here on. Raises SpryError for inputs that match nothing.
+        What it left is there for its dependents from here on. Where much has to be read first, a call that does so:
+        ask again after it. Raises SpryError for inputs that match nothing.
         """
+        ahead = self._readings.pop(step.task.name, None)
+        try:
+            with self.contents.within(MOMENT, ahead.contents if ahead is not None else None):
+                return self._spare(step)
+        except LengthyError:
+            from spry.engine.reading import before  # noqa: PLC0415 - only for large files
+
+            reading = self._readings[step.task.name] = before(step, self.attempts, self.identities, self.contents)
+            return reading
+
+    def _spare(self, step: Step) -> Ending | None:
         task = step.task
         if not counts(task):
             return None
-        inputs = self.inputs(task)
         if self.memory is None:
+            self._found(task)
             return None
+        inputs = self.inputs(task)
         now = self._begun[task.name] = self.sum(step, inputs)
         last = self.last(task)
         if self.force or last is None or not self.is_same(last, now):
@@ -109,8 +127,24 @@ class Freshness:
         restored = brief([part.name for part in files.missing], ", ")
         return Ending(last.exit_code, reason=Reason.UP_TO_DATE, message=f"restored {restored}" if restored else "")
 
-    def keep(self, step: Step, exit_code: int | None) -> str:
-        """A task has succeeded: remember it; what is wrong with what it made, or nothing."""
+    def keep(self, step: Step, exit_code: int | None) -> str | Reading:
+        """A task has succeeded: remember it; what is wrong with what it made, or nothing.
+
+        Where much has to be read first, a call that does so: tell it again after it.
+        """
+        ahead = self._readings.pop(step.task.name, None)
+        try:
+            with self.contents.within(MOMENT, ahead.contents if ahead is not None else None):
+                return self._keep(step, exit_code, ahead)
+        except LengthyError:
+            from spry.engine.reading import after  # noqa: PLC0415 - as above
+
+            assert self.memory is not None
+            keepsake = (self.memory.store, self._book(step.task))
+            reading = self._readings[step.task.name] = after(step.task, self.attempts, keepsake, self.contents)
+            return reading
+
+    def _keep(self, step: Step, exit_code: int | None, ahead: Reading | None) -> str:
         task = step.task
         if not counts(task):
             return ""
@@ -118,7 +152,7 @@ class Freshness:
             idle = find(self.attempts.place(task), task.outputs).idle
             if idle:
                 return f"--outputs {' '.join(idle)}: the task has not made any such file"
-            self._remember(step, exit_code)
+            self._remember(step, exit_code, ahead)
         except SpryError as error:
             return error.message
         return ""
@@ -130,14 +164,19 @@ class Freshness:
 
     def inputs(self, task: Task) -> list[Part]:
         """The inputs of a task as parts, without what is an output of it; SpryError for patterns without a file."""
+        folder, paths = self.attempts.place(task), self._found(task)
+        made = set(find(folder, task.outputs).paths) if paths and task.outputs else ()
+        of = self.contents.of
+        return [Part("input", path, of(os.path.join(folder, path))) for path in paths if path not in made]
+
+    def _found(self, task: Task) -> tuple[str, ...]:
+        """What the patterns of inputs mean; SpryError for those without a file."""
         folder = self.attempts.place(task)
         found = find(folder, task.inputs)
         if found.idle:
             hint = f"correct the pattern; it is relative to {folder}"
             raise SpryError(_nothing(found.idle), hint)
-        made = set(find(folder, task.outputs).paths) if found.paths and task.outputs else ()
-        of = self.contents.of
-        return [Part("input", path, of(os.path.join(folder, path))) for path in found.paths if path not in made]
+        return found.paths
 
     def sum(self, step: Step, inputs: Iterable[Part], unknown: Iterable[str] = ()) -> Sum:
         """All that decides what a task does; without what the `unknown` of its dependencies will leave."""
@@ -198,9 +237,20 @@ class Freshness:
         assert self.memory is not None
         return self.memory.books[task.path]
 
-    def _remember(self, step: Step, exit_code: int | None) -> None:
+    def _keep_made(self, task: Task, made: list[Part], ahead: Reading | None) -> None:
+        """Keep the files that a task has made, unless that is done."""
+        folder = self.attempts.place(task)
+        if ahead is not None and ahead.kept == made:
+            for warning in ahead.warnings:
+                self.attempts.warn(warning)
+            return
+        for part in made:
+            self.contents.spend(os.lstat(os.path.join(folder, part.name)).st_size)
+        self._store().keep(self._book(task), task.name, folder, made)
+
+    def _remember(self, step: Step, exit_code: int | None, ahead: Reading | None) -> None:
         task, memory, attempts = step.task, self.memory, self.attempts
-        now = self._begun.pop(task.name, None)
+        now = self._begun.get(task.name)
         if memory is None or now is None:
             return
         book, left = self._book(task), attempts.left
@@ -212,7 +262,7 @@ class Freshness:
         text = encode(now.told)
         made = self.identities.made[task.name] = self.identities.outputs(task)
         if made:
-            self._store().keep(book, task.name, attempts.place(task), made)
+            self._keep_made(task, made, ahead)
         secret, run = self.identities.kept_secret(now), attempts.situation.run
         success = Success(digest(text), secret, encode(made), captured, handed, exit_code, run)
         memory.cache.keep(book, task.name, success, text)

@@ -107,14 +107,7 @@ class Identities:
 
     def outputs(self, task: Task) -> list[Part]:
         """The files that a task declares to make, as they are now; those that are not there are left out."""
-        if not task.outputs and not task.capture_files:
-            return []
-        from spry.artifacts.globs import find  # noqa: PLC0415 - few tasks declare any
-
-        folder = self._attempts.place(task)
-        paths = {*find(folder, task.outputs).paths, *(name.removeprefix("./") for name in task.capture_files)}
-        made = (Part("output", path, self._contents.of(os.path.join(folder, path))) for path in sorted(paths))
-        return [part for part in made if part.digest]
+        return made_by(task, self._attempts.place(task), self._contents)
 
     def _whole(self, sum_: Sum) -> tuple[str, bool]:
         if not sum_.secret:
@@ -131,6 +124,17 @@ class Identities:
 
     def _add(self, both: Sum, kind: str, name: str, value: str, is_secret: bool) -> None:
         (both.secret if is_secret else both.told).append(Part(kind, name, value))
+
+
+def made_by(task: Task, folder: str, contents: Contents) -> list[Part]:
+    """The files that a task declares to make in a folder, as `Identities.outputs`."""
+    if not task.outputs and not task.capture_files:
+        return []
+    from spry.artifacts.globs import find  # noqa: PLC0415 - few tasks declare any
+
+    paths = {*find(folder, task.outputs).paths, *(name.removeprefix("./") for name in task.capture_files)}
+    made = (Part("output", path, contents.of(os.path.join(folder, path))) for path in sorted(paths))
+    return [part for part in made if part.digest]
 
 
 def without(sums: Sum, left_out: Mapping[tuple[str, str], object] | set[tuple[str, str]]) -> Sum:

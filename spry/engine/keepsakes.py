@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from spry.artifacts import holds, restoring, saving, snapshots
 from spry.artifacts.blobs import Blobs
+from spry.artifacts.copying import never
 from spry.artifacts.holds import Hold
 from spry.artifacts.snapshots import FILE, LINK, Entry
 from spry.core.fingerprint import digest
@@ -41,9 +42,9 @@ class Keepsakes:
 
     __slots__ = ("_avoid", "_blobs", "_folder", "_warn")
 
-    def __init__(self, folder: str, avoid: str, warn: Callable[[str], None]) -> None:
+    def __init__(self, folder: str, avoid: str, warn: Callable[[str], None], go_on: Callable[[], None] = never) -> None:
         self._folder, self._avoid, self._warn = folder, avoid, warn
-        self._blobs = Blobs(folder)
+        self._blobs = Blobs(folder, go_on)
 
     def keep(self, book: str, task: str, base: str, made: Sequence[Part]) -> None:
         """Keep what a task made in a folder, in place of what it made before."""

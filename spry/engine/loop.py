@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from spry.core.model import Plan
     from spry.core.result import RunResult
     from spry.engine.work import Work
-    from spry.execute.protocol import Executor, Notice
+    from spry.execute.protocol import Call, Executor, Notice
 
     Listener = Callable[[Event], None]
 
 LONGEST_WAIT = 3600.0  # seconds; an instant years away is more than poll() can count
+STOPPED = Ending(None, 15)  # of what we did for a task
 STREAMS = {1: "stdout", 2: "stderr"}
 
 
@@ -84,12 +85,19 @@ def run(
     return _Loop(plan, run_id, executor, attempts, listeners, options, clock, durations or {}).run()
 
 
+class Aside(NamedTuple):
+    """How it goes on with a task for which something is done on a thread, once that is done or was broken off."""
+
+    go_on: Callable[[], None]
+    give_up: Callable[[], None]
+
+
 class _Loop:
     """One run under way."""
 
     __slots__ = (
-        "attempts", "beats", "clock", "events", "executor", "host_error", "listeners", "numbers", "options", "plan",
-        "run_id", "schedule", "signal", "started",
+        "asides", "attempts", "beats", "clock", "events", "executor", "host_error", "listeners", "numbers", "options",
+        "plan", "run_id", "schedule", "signal", "started",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +127,7 @@ class _Loop:
         )
         self.events: list[Event] = []
         self.numbers: dict[str, int] = {}
+        self.asides: dict[str, Aside] = {}
         self.signal: int | None = None
         self.host_error = False
 
@@ -160,22 +169,34 @@ class _Loop:
     def stop(self) -> None:
         for stop in self.schedule.stops():
             grace = self.options.graces.get(stop.task, self.options.grace)
+            if stop.task in self.asides:
+                give_up = self.asides[stop.task].give_up
+                self.asides[stop.task] = Aside(give_up, give_up)
             self.executor.stop(stop.task, grace=0.0 if stop.kill else grace)
 
     def begin(self) -> None:
         """Start whatever is ready while there is room; what needs no process is over at once."""
         while begun := self.schedule.take(self.executor.free(), self.clock.now()):
             for event in begun:
-                if self.attempts.freshness is not None and self.spared(event):
-                    continue
-                self.tell([event])
-                if isinstance(event, ConfirmationAsked):
-                    self.executor.start(Attempt(event.task, 0, (), {}, "", self.attempts.shown(event.text)))
-                else:
-                    self.start(event)
+                self.launch(event)
+
+    def launch(self, event: TaskStarted | ConfirmationAsked) -> None:
+        """The turn of a task has come."""
+        if self.attempts.freshness is not None and self.spared(event):
+            return
+        self.tell([event])
+        if isinstance(event, ConfirmationAsked):
+            self.executor.start(Attempt(event.task, 0, (), {}, "", self.attempts.shown(event.text)))
+        else:
+            self.start(event)
+
+    def aside(self, task: str, call: Call, go_on: Callable[[], None], give_up: Callable[[], None]) -> None:
+        """Do something for a task beside the loop, and then go on with it."""
+        self.asides[task] = Aside(go_on, give_up)
+        self.executor.start(Attempt(task, 0, (), {}, "", call=call))
 
     def spared(self, event: TaskStarted | ConfirmationAsked) -> bool:
-        """Whether a task that was about to begin is done with: it is up to date, or it cannot be told whether."""
+        """Whether a task that was about to begin does not: it is up to date, or it cannot be told, or not yet."""
         assert self.attempts.freshness is not None
         if isinstance(event, TaskStarted) and event.attempt > 1:
             return False
@@ -183,9 +204,19 @@ class _Loop:
             ending = self.attempts.freshness.spare(self.plan.steps[event.task])
         except SpryError as error:
             ending = self.unable(error)
-        if ending is not None:
+        if ending is None:
+            return False
+        if isinstance(ending, Ending):
             self.follow(self.schedule.spared(event.task, ending, self.clock.now()))
-        return ending is not None
+        else:
+            self.aside(event.task, ending, lambda: self.launch(event), lambda: self.unbegun(event))
+        return True
+
+    def unbegun(self, event: TaskStarted | ConfirmationAsked) -> None:
+        """A task was stopped while it was looked whether it has to run."""
+        if isinstance(event, TaskStarted):
+            self.tell([event])
+        self.conclude(event.task, STOPPED)
 
     def start(self, event: TaskStarted) -> None:
         step = self.plan.steps[event.task]
@@ -211,7 +242,10 @@ class _Loop:
         if isinstance(notice, Output):
             self.write(notice)
         elif isinstance(notice, Exited):
-            if self.numbers.get(notice.task) is None:
+            aside = self.asides.pop(notice.task, None)
+            if aside is not None:
+                (aside.go_on if notice.code == 0 else aside.give_up)()
+            elif self.numbers.get(notice.task) is None:
                 self.answered(notice)
             else:
                 self.exited(notice)
@@ -283,6 +317,10 @@ class _Loop:
         """An attempt is over (None: it needed no process): keep what it leaves if it succeeded, tell what follows."""
         if ending is None or self.schedule.is_success(task, ending):
             fault = self.keep(task, ending)
+            if not isinstance(fault, str):
+                again, give_up = lambda: self.conclude(task, ending), lambda: self.conclude(task, STOPPED)
+                self.aside(task, fault, again, give_up)
+                return
             if fault:
                 ending = (ending or Ending(None))._replace(reason=Reason.ARTIFACTS, message=fault)
         self.numbers.pop(task, None)
@@ -293,8 +331,8 @@ class _Loop:
         else:
             self.follow(self.schedule.ended(task, ending, now))
 
-    def keep(self, task: str, ending: Ending | None) -> str:
-        """Keep what a task leaves; what is wrong with that, or nothing."""
+    def keep(self, task: str, ending: Ending | None) -> str | Call:
+        """Keep what a task leaves; what is wrong with that, or nothing, or a call after which to keep it."""
         try:
             return self.attempts.keep(self.plan.steps[task], ending.exit_code if ending else None)
         except HostError as error:

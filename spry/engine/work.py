@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from spry.core.events import Event, TaskFinished
     from spry.core.model import Step
     from spry.core.result import Ending
-    from spry.execute.protocol import Attempt
+    from spry.execute.protocol import Attempt, Call
 
 
 class Cleaner(Protocol):
@@ -40,8 +40,11 @@ class Veil(Cleaner, Protocol):
 class Sparing(Protocol):
     """Knows which tasks need not run, see `freshness.Freshness`."""
 
-    def spare(self, step: Step) -> Ending | None:
-        """How a task ends that is about to begin and need not; None if it has to run."""
+    def spare(self, step: Step) -> Ending | Call | None:
+        """How a task ends that is about to begin and need not; None if it has to run.
+
+        Where finding out takes long, a call: ask again when that has ended.
+        """
 
 
 class Discreet(Protocol):
@@ -71,8 +74,11 @@ class Work(Discreet, Protocol):
     def took(self, name: str, data: bytes) -> None:
         """Some stdout of a running attempt."""
 
-    def keep(self, step: Step, exit_code: int | None) -> str:
-        """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it."""
+    def keep(self, step: Step, exit_code: int | None) -> str | Call:
+        """Keep what a successful attempt left; what is wrong with that, or nothing. HostError without room for it.
+
+        Where that takes long, a call: keep it again when that has ended.
+        """
 
     def over(self, name: str) -> None:
         """An attempt is over, kept or not."""

@@ -92,6 +92,7 @@ class LocalExecutor:
 
     def mailbox(self) -> Callable[[Notice], None]:
         """A way for other threads to give `wait` something to tell."""
+        self._strays.shared = True
         return self._calling().post
 
     def entrust(self, run: str, descriptors: Sequence[int]) -> None:
@@ -111,6 +112,7 @@ class LocalExecutor:
         if attempt.question:
             self._ask(attempt)
         elif attempt.call is not None:
+            self._strays.shared = self._strays.shared or attempt.number > 0  # what we do ourselves starts no processes
             self._calling().start(attempt)
         elif self._delayed or not self._launch(attempt):
             self._delayed.append(attempt)
@@ -217,7 +219,6 @@ class LocalExecutor:
             from spry.execute.calls import Calls  # noqa: PLC0415 - imports threading, only for programs in Python
 
             calls = self._calls = Calls(self._after)
-            self._strays.shared = True
             self._watch(calls.fd, lambda: self._notices.extend(calls.heard()))
         return self._calls
 

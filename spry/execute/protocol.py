@@ -31,7 +31,7 @@ class Attempt(NamedTuple):
     the user's terminal to itself: what it writes appears there as it comes, and is told as stdout. What appears there
     goes through the `veil`, if there is one. `stdin` is the absolute path of a file to read, `-` for the stdin that we
     were given ourselves; without one it reads /dev/null. With a `call` it is no process at all: that is called, and all
-    else here means nothing.
+    else here means nothing. The `number` is 0 of what is no try of the task but something that we do for it.
     """
 
     task: str

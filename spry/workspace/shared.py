@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spry.core.result import Ending
     from spry.engine.artifacts import Artifacts
     from spry.execute.local import LocalExecutor
-    from spry.execute.protocol import Attempt
+    from spry.execute.protocol import Attempt, Call
     from spry.workspace.crew import Member
 
 
@@ -63,7 +63,7 @@ class SharedAttempts:
         """Who knows which tasks need not run: this, if any may be up to date."""
         return self if any(member.attempts.freshness is not None for member in self.members) else None
 
-    def spare(self, step: Step) -> Ending | None:
+    def spare(self, step: Step) -> Ending | Call | None:
         """How a task ends that is about to begin and need not; None if it has to run."""
         place = self.places.get(step.task.name)
         if place is None:
@@ -72,7 +72,7 @@ class SharedAttempts:
         freshness = member.attempts.freshness
         return freshness.spare(member.share.plan.steps[name]) if freshness is not None else None
 
-    def keep(self, step: Step, exit_code: int | None) -> str:
+    def keep(self, step: Step, exit_code: int | None) -> str | Call:
         """Keep what a successful attempt left; what is wrong with that, or nothing."""
         place = self.places.get(step.task.name)
         if place is None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spry.artifacts.contents import COARSE, FINE, SECOND, Contents, is_settled
+from spry.artifacts.contents import COARSE, FINE, SECOND, Contents, LengthyError, is_settled
 from spry.errors import SpryError
 
 OLD = 1_600_000_000 * SECOND + 5
@@ -141,3 +141,30 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path):
 
     with pytest.raises(SpryError, match=r"cannot read .*file"):
         Contents({}).of(str(tmp_path / "file"))
+
+
+def test_what_takes_long_to_read_is_read_ahead_and_believed_as_long_as_it_is_the_same(tmp_path):
+    path, contents = tmp_path / "file", Contents({})
+    path.write_bytes(b"x" * 100_000)
+    with pytest.raises(LengthyError), contents.within(150_000, None):
+        contents.of(str(path))
+
+    ahead = contents.apart(lambda: None)
+    digest = ahead.of(str(path))
+
+    with contents.within(0, ahead):
+        assert contents.of(str(path)) == digest
+    path.write_bytes(b"y" * 100_001)
+    with contents.within(0, ahead):
+        assert contents.of(str(path)) != digest
+
+
+def test_reading_ahead_can_be_broken_off(file):
+    def end():
+        raise SpryError("enough")
+
+    ahead = Contents({}).apart(end)
+
+    with pytest.raises(SpryError, match="enough"):
+        ahead.of(str(file))
+    assert (ahead.readings, ahead.learned) == ({}, {})

@@ -861,3 +861,46 @@ def test_a_task_that_left_a_secret_always_runs(book):
     book(front, cell("bash get -C TOKEN --inputs src", "echo hunter22"))
 
     assert [ran(book), ran(book)] == [["get"], ["get"]]
+
+
+HUGE = 1 << 35  # bytes, all of them holes: nobody reads as much in a few seconds
+
+
+def test_a_task_runs_out_of_time_while_its_inputs_are_read(book):
+    huge = book(cell("bash big --inputs in --outputs out --timeout 300ms", "touch out"))
+    with book.path("in").open("wb") as stream:
+        stream.truncate(HUGE)
+
+    (ended,) = [event for event in huge.run("task", "big", "--json").events if event["event"] == "task_finished"]
+
+    assert (ended["reason"], book.has("out")) == ("timeout", False)
+
+
+def test_a_task_runs_out_of_time_while_what_it_made_is_read(book):
+    huge = book(cell("bash big --outputs out --timeout 1s", f"truncate -s {HUGE} out"))
+
+    (ended,) = [event for event in huge.run("task", "big", "--json").events if event["event"] == "task_finished"]
+
+    assert (ended["reason"], book.has("out")) == ("timeout", True)
+
+
+def test_what_is_read_beside_the_run_counts_like_any_other_file(book):
+    book(cell("bash big --inputs in --outputs out", "cat in in >out"))
+    book.path("in").write_bytes(os.urandom(9 << 20))
+    assert ran(book, "big", command="task") == ["big"]
+    made = book.path("out").read_bytes()
+
+    assert ran(book, "big", command="task") == []
+    book.path("out").unlink()
+    assert ran(book, "big", command="task") == []
+    assert book.path("out").read_bytes() == made
+    book.path("in").write_bytes(os.urandom(9 << 20))
+    assert ran(book, "big", command="task") == ["big"]
+    assert ran(book, "big", command="task") == []
+
+
+def test_a_task_whose_large_output_is_kept_leaves_its_values_as_well(book):
+    text = cell("bash big --outputs out --capture value", "head -c 9000000 /dev/zero >out; echo said")
+    book(text + cell("bash after --interpolate --dep big", "echo it ${captured.value}"))
+
+    assert [*map(len, (ran(book, "after", command="task"), ran(book, "after", command="task")))] == [2, 1]
