@@ -106,11 +106,13 @@ class Runbook:
         Raises UsageError for what cannot be selected, and for missing or wrong parameters. `yes` answers all questions,
         which nobody is asked here.
         """
+        from spry.api.asking import checked
         from spry.api.cells import graph_of
 
         plan = self.plan(*names, graphs=graphs, tags=tags, skip=skip)
         title = ", ".join(file.path for file in self.files)
-        return graph_of(title, plan, self.files, Wishes(yes=yes, env=dict(env or {}), params=dict(params or {})))
+        asked = checked(Wishes(yes=yes, env=dict(env or {}), params=dict(params or {})))
+        return graph_of(title, plan, self.files, asked)
 
     def _valid(self) -> Graph:
         if self._graph is None:

@@ -8,6 +8,7 @@ import signal
 import threading
 from typing import TypedDict
 
+from spry.api.asking import checked, known
 from spry.api.cells import nobody, trusted
 from spry.api.history import origin
 from spry.api.runbook import load
@@ -59,8 +60,8 @@ def run(
 
     Without names the default graph is run, without paths the nearest runbook. `on_event` is called with every event,
     in the thread that runs. Nothing is printed and nobody is asked: `yes` answers all questions. Raises RunbookError
-    for an invalid runbook, UsageError for what cannot be asked for, HostError for what is not there, and
-    KeyboardInterrupt once Ctrl-C has ended what ran.
+    for an invalid runbook, UsageError for what cannot be asked for, TypeError for options that there are not, HostError
+    for what is not there, and KeyboardInterrupt once Ctrl-C has ended what ran.
     """
     going = _Going(load(paths), names, [on_event] if on_event else [], options)
     result = going.run()
@@ -136,6 +137,7 @@ class _Going:
     def __init__(
         self, runbook: Runbook, names: str | Iterable[str], listeners: Sequence[Listener], options: Options
     ) -> None:
+        known(options, Options.__annotations__)
         self.runbook, self.listeners = runbook, listeners
         self.selection = runbook.selection(
             names,
@@ -145,15 +147,16 @@ class _Going:
             options.get("from_"),
             options.get("until"),
         )
-        self.asked = Wishes(
+        wishes = Wishes(
             jobs=options.get("jobs"),
             fail_fast=options.get("fail_fast", False),
             timeout=options.get("timeout"),
             yes=options.get("yes", False),
-            env=dict(options.get("env", {})),
-            params=dict(options.get("params", {})),
+            env=dict(options.get("env") or {}),
+            params=dict(options.get("params") or {}),
             force=options.get("force", False),
         )
+        self.asked = checked(wishes)
         self.is_recorded = options.get("history", True)
         self.local: LocalExecutor | None = None
         self._post: Callable[[Notice], None] | None = None

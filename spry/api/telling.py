@@ -124,8 +124,9 @@ class Telling:
             self._conclude(account, event, OUTCOMES.get(event.outcome, CANCELLED))
         elif event.reason is Reason.UP_TO_DATE or account.task.is_running or account.task.is_succeeded:
             account.error = account.refused  # somebody else runs it, or has
-        elif account.task.is_cancelled:
-            return  # whoever did it has told so
+        elif account.task.is_cancelled:  # whoever did it has told so
+            if account.error is not None:  # between two attempts
+                account.error = TaskCancelled(f"Task '{account.task.id}' was cancelled")
         elif event.reason is Reason.DEPENDENCY or isinstance(account.refused, TaskCancelled):
             parent = next((dep.id for dep in account.needs if dep.status is not SUCCEEDED), None)
             self.executor.mark_blocked(account.task, parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from spry.api.asking import checked
 from spry.api.wishes import Wishes
 from spry.workspace.books import opened
 from spry.workspace.crew import Stage
@@ -70,8 +71,8 @@ class Workspace:
         picked = {one.name for one in self.discover_repos(repo_patterns, repo_filter)}
         books = opened(discover(self.root))
         given = {task_name: tuple(words)} if words else {}
-        asked = Wishes(
-            jobs, fail_fast and not parallel, timeout, yes=True, env=env or {}, params=params or {}, words=given
+        asked = checked(
+            Wishes(jobs, fail_fast and not parallel, timeout, yes=True, env=env or {}, params=params or {}, words=given)
         )
         stage = Stage(_nobody, lambda: False, lambda share: _listeners(share, on_event), _agree)
         order = Order(task_name, asked, parallel)

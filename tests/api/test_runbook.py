@@ -329,6 +329,38 @@ def test_run_leaves_nothing_without_history(write):
     assert not os.path.exists("state")
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"fail_fats": True}, TypeError, "'fail_fats' (did you mean \"fail_fast\"?)"),
+        ({"jobs": 0}, UsageError, "jobs: expected a whole number from 1 on, not 0"),
+        ({"jobs": "2"}, TypeError, "jobs must be an int"),
+        ({"timeout": -1}, UsageError, "timeout: expected more than 0 seconds, not -1"),
+        ({"timeout": float("nan")}, UsageError, "not nan"),
+        ({"timeout": "5s"}, TypeError, "timeout must be a number of seconds"),
+        ({"env": {"A=B": "x"}}, UsageError, '"A=B" cannot name a variable'),
+        ({"env": {"A": "\0"}}, UsageError, "NUL"),
+        ({"env": {"A": 1}}, TypeError, "env must map str to str: 'A'"),
+        ({"params": {"kind": 3}}, TypeError, "params must map str to str: 'kind'"),
+    ],
+)
+def test_what_a_run_cannot_mean_is_refused_before_anything_starts(write, tmp_path, options, error, says):
+    path = write(cells("a --arg kind=x", body="touch ran"))
+
+    with pytest.raises(error) as found:
+        run(path, **options)
+    with pytest.raises(error):
+        asyncio.run(arun(path, **options))
+
+    assert says in str(found.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_graph_takes_no_variables_that_cannot_be(write):
+    with pytest.raises(UsageError, match="cannot name a variable"):
+        load(write(cells("a"))).graph(env={"A B": "x"})
+
+
 def test_run_takes_the_options_of_the_command(write):
     path = write(cells("a --arg x", "b", body='echo "$x$E"') + "```bash c --graph g\nsleep 600\n```\n")
     events = []
