@@ -52,6 +52,11 @@ class SpryError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def gist(self) -> str:
+        """What is wrong, in one line that stands alone."""
+        return self.message
+
 
 class UsageError(SpryError):
     """The request cannot be met as it stands; nothing was run."""
@@ -68,6 +73,16 @@ class RunbookError(SpryError):
         self.problems = tuple(problems)
         count = len(self.problems)
         super().__init__(f"{count} problem{'' if count == 1 else 's'}; nothing was run")
+
+    def __str__(self) -> str:
+        """All of it, for programs: a traceback of theirs shows nothing else."""
+        return "\n".join([self.message, *(f"{problem.place}: {problem.message}" for problem in self.problems)])
+
+    @property
+    def gist(self) -> str:
+        """The first problem with its place, and how many there are besides."""
+        first, *others = self.problems
+        return f"{first.place}: {first.message}{f' (and {len(others)} more)' if others else ''}"
 
 
 class HostError(SpryError):

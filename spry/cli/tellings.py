@@ -151,7 +151,7 @@ class JsonTold:
         """Say why a repository cannot run at all."""
         from spry.view.problems import explain
 
-        self._write("repository_refused", repository=name, tasks=list(roots), message=error.message)
+        self._write("repository_refused", repository=name, tasks=list(roots), message=error.gist)
         self._screen.show(explain(error), "stderr")
 
     def over(self, result: WorkspaceTaskResult) -> None:

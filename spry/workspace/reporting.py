@@ -82,7 +82,7 @@ class Reports:
         """A repository cannot run at all: none of its tasks does."""
         at = time.time()
         for name in names:
-            self(TaskFinished(at, "", name, 0, Outcome.FAILED, Reason.HANDLER, None, None, 0.0, error.message))
+            self(TaskFinished(at, "", name, 0, Outcome.FAILED, Reason.HANDLER, None, None, 0.0, error.gist))
 
     def know(self, member: Member) -> None:
         """A repository has its turn: what it keeps secret is kept out of the reports."""

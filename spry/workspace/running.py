@@ -243,7 +243,7 @@ class _Workspace:
         if self.reports:
             self.reports.refused(tasks, error)
         folder = book.repository.folder
-        self.results[book.name] = RepositoryResult(book.name, folder, FAILURE, error.exit_code, message=error.message)
+        self.results[book.name] = RepositoryResult(book.name, folder, FAILURE, error.exit_code, message=error.gist)
         self.codes.append(error.exit_code)
         self.teller.refused(book.name, roots, error)
 

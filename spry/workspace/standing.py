@@ -21,13 +21,13 @@ def standing(book: Book) -> Standing:
     name, folder = book.repository
     paths = [os.path.join(one.folder, os.path.basename(one.path)) for one in book.files]
     runbook = ", ".join(os.path.relpath(path, folder) for path in paths)
-    problem = book.error.message if book.error else ""
+    problem = book.error.gist if book.error else ""
     environment = ""
     if book.graph is not None:
         try:
             environment = _environment(book.graph, book.files[0].folder)
         except SpryError as error:
-            problem = error.message
+            problem = error.gist
     return Standing(name, folder, runbook, tuple(book.tasks), environment, problem)
 
 

@@ -356,6 +356,16 @@ def test_what_a_run_cannot_mean_is_refused_before_anything_starts(write, tmp_pat
     assert not (tmp_path / "ran").exists()
 
 
+def test_an_invalid_runbook_says_in_a_traceback_what_is_wrong_with_it(write):
+    with pytest.raises(RunbookError) as found:
+        run(write(cells("a --dep nowhere", "b --dep never")))
+
+    assert [line.partition(": ")[2] for line in str(found.value).splitlines()[1:]] == [
+        'Task "nowhere" referenced by "a" does not exist',
+        'Task "never" referenced by "b" does not exist',
+    ]
+
+
 def test_a_graph_takes_no_variables_that_cannot_be(write):
     with pytest.raises(UsageError, match="cannot name a variable"):
         load(write(cells("a"))).graph(env={"A B": "x"})

@@ -166,6 +166,20 @@ def test_a_repository_that_cannot_run_fails_by_itself_and_says_why(yard, options
         assert line in done.stderr
 
 
+def test_programs_learn_what_is_wrong_with_a_repository_too(yard):
+    yard.repository("a", cell("bash test --dep no", "true"), cell("bash x --dep no", "true"))
+    found = 'Task "no" referenced by "test" does not exist (and 1 more)'
+    done = yard.all("test", "--repos=a", "--json", "--report=json=r.json")
+    standing = json.loads(yard.run("workspace", "status", "--json").stdout)
+
+    refused = next(event for event in map(json.loads, done.stdout.splitlines()) if "refused" in event["event"])
+    assert refused["message"].endswith(found)
+    assert ":1:" in refused["message"]
+    assert found.replace('"', '\\"') in (yard.place / "here" / "r.json").read_text()
+    assert [one["problem"].endswith(found) for one in standing if one["problem"]] == [True]
+    assert Workspace(yard.place).run_task("test", ["a"]).repo_results["a"].message.endswith(found)
+
+
 def test_if_no_repository_can_run_the_exit_code_says_so(yard):
     yard.repository("a", cell("bash test --no-such-flag", "true"))
 
