@@ -10,6 +10,7 @@ import click
 from spry import __version__
 from spry.cli import options, queue_words
 from spry.cli.options import Option, Request, is_runbook
+from spry.cli.words import SECTIONS, WORDS, WORKSPACE_WORDS, Word, explained
 from spry.core.text import closest
 
 TYPE_CHECKING = False
@@ -24,8 +25,8 @@ Without a command, the tasks of the nearest runbook are listed.
 
 \b
   spry                          list the tasks
-  spry task deploy              run deploy and everything it needs
-  spry task deploy --dry-run    show what would run, with every script
+  spry task deploy              deploy, and what it needs
+  spry task deploy --dry-run    show it all, run nothing
   spry runbook docs/release.md  run all tasks of a runbook
 """
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -87,6 +88,12 @@ class Commands(click.Group):
             raise click.UsageError(f'No such command "{args[0]}".{hint}', ctx)
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The commands in sections, each with what it does in a few words."""
+        for heading, words in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(words.items()))
+
 
 class TaskName(click.ParamType[str]):
     """A task's name, completed from the nearest runbook with descriptions."""
@@ -118,23 +125,17 @@ def _option(option: Option) -> Callable[[Any], Any]:
     if not option.metavar:
         return click.option(*spellings, option.field, is_flag=True, help=option.help)
     kind = click.Choice(option.choices) if option.choices else None
-    metavar = None if option.choices else option.metavar
-    return click.option(*spellings, option.field, metavar=metavar, multiple=option.many, type=kind, help=option.help)
+    return click.option(
+        *spellings, option.field, metavar=option.metavar, multiple=option.many, type=kind, help=option.help
+    )
 
 
-def _command(
-    name: str,
-    table: Sequence[Option],
-    text: str,
-    *,
-    argument: str = "NAME",
-    required: bool = False,
-    within: click.Group = commands,
-) -> None:
-    """Make a command from the option table; its arguments are names, and files where they end in .md.
+def _command(word: Word, within: click.Group) -> None:
+    """Make a command of a word; its arguments are names, and files where they end in .md.
 
     One within a group has two words in its name: that of the group and its own.
     """
+    name = word.name
 
     def body(arguments: tuple[str, ...], **values: Any) -> Request:
         ctx = click.get_current_context()
@@ -147,106 +148,12 @@ def _command(
         return Request(name, names, given + files, ctx.obj, **values)
 
     command: Any = body
-    for option in reversed(table):
+    for option in reversed(word.options):
         command = _option(option)(command)
-    kind = click.Path() if argument == "PATH" else TaskName()
-    command = click.argument("arguments", nargs=-1, required=required, metavar=f"[{argument}]...", type=kind)(command)
-    within.command(name.rpartition(" ")[2], help=text)(command)
-
-
-_command(
-    "task",
-    options.RUNNING,
-    """Run tasks, and everything they depend on.
-
-    \b
-      spry task deploy
-      spry task build test docs/release.md -j 4
-      spry task deploy --param region=eu -- --verbose
-    """,
-    argument="NAME|FILE.md",
-    required=True,
-)
-_command(
-    "runbook",
-    options.RUNNING + options.NARROWING,
-    """Run every task of the default graph, or those you narrow it to.
-
-    \b
-      spry runbook docs/release.md
-      spry runbook --graph nightly --skip slow-report
-    """,
-    argument="FILE.md",
-)
-_command(
-    "run",
-    options.RUNNING + options.NARROWING,
-    """Run tasks by name; without a name, the whole runbook.
-
-    \b
-      spry run
-      spry run build test
-    """,
-    argument="NAME|FILE.md",
-)
-_command(
-    "ls",
-    options.LISTING,
-    """List the tasks: name, description, dependencies, graph, place.
-
-    \b
-      spry ls docs/release.md --json
-    """,
-    argument="FILE.md",
-)
-_command(
-    "show",
-    options.PLACES,
-    """Show everything that is known of a task, and its exact script.
-
-    \b
-      spry show deploy
-    """,
-    required=True,
-)
-_command(
-    "check",
-    (
-        *options.PLACES,
-        Option(
-            "format", "--format", "", "FORMAT", choices=("text", "json", "github", "sarif"), help="Form of the report."
-        ),
-    ),
-    """Check runbooks and run nothing: files, folders (searched for Markdown), or globs.
-
-    \b
-      spry check
-      spry check docs/ --format github
-    """,
-    argument="PATH",
-)
-_command(
-    "dag",
-    (
-        *options.PLACES,
-        *options.NARROWING,
-        Option(
-            "format",
-            "--format",
-            "",
-            "FORMAT",
-            choices=("ascii", "mermaid", "dot", "json", "svg"),
-            help="Kind of picture.",
-        ),
-    ),
-    """Draw the graph of tasks.
-
-    \b
-      spry dag deploy
-      spry dag --format svg > graph.svg
-    """,
-    argument="NAME|FILE.md",
-)
+    kind = click.Path() if word.arguments == "PATH" else TaskName()
+    metavar = f"[{word.arguments}]..." if word.arguments else ""
+    command = click.argument("arguments", nargs=-1, required=word.required, metavar=metavar, type=kind)(command)
+    within.command(name.rpartition(" ")[2], help=explained(word))(command)
 
 
 def _one() -> None:
@@ -268,168 +175,15 @@ def _one() -> None:
       spry exec make -j4
       spry exec --timeout 30 --memory 512 python report.py
       spry exec --spec nightly
-      spry exec --function tools.report:build --arg 2026 --kw fast=yes
+      spry exec --function report:build --kw fast=yes
     """
     command = click.argument("words", nargs=-1, metavar="[CMD [ARGS]...]", type=click.UNPROCESSED)(command)
     commands.command("exec", help=text, context_settings={"allow_interspersed_args": False})(command)
 
 
+for _word in WORDS:
+    _command(_word, commands)
 _one()
-_command(
-    "init",
-    (options.CHDIR, options.NO_COLOR, *options.AUTOSTART),
-    """Make the current folder a project: history and saved specs of all below it are kept in its .spry folder.
-
-    \b
-      spry init
-    """,
-    argument="",
-)
-_command(
-    "spec",
-    (options.CHDIR, options.CONTEXT, options.NO_COLOR, options.JSON, options.KIND, options.REPLACE),
-    """Look after saved specs: create NAME [FILE], list, show NAME, validate NAME|PATH..., delete NAME, generate [NAME].
-
-    \b
-      spry spec generate nightly > nightly.json
-      spry spec create nightly nightly.json
-      spry exec --spec nightly
-    """,
-    argument="ACTION|NAME|PATH",
-    required=True,
-)
-_command(
-    "runs",
-    (*options.REMEMBERED, options.STATE, options.STATS),
-    """List the runs that are remembered, the latest first.
-
-    \b
-      spry runs
-      spry runs --status lost --json
-      spry runs --stats
-    """,
-    argument="FILE.md",
-)
-_command(
-    "status",
-    (*options.REMEMBERED, options.WATCH, options.PROCESS),
-    """Show how the whole stands, or one run with its tasks; the end of an id is enough.
-
-    \b
-      spry status
-      spry status 48213 --watch
-    """,
-    argument="ID",
-)
-_command(
-    "logs",
-    (*options.REMEMBERED, options.FOLLOW, options.RAW),
-    """Print what the tasks of a run wrote, or one of them.
-
-    \b
-      spry logs 48213
-      spry logs 48213/build --follow
-    """,
-    argument="ID[/TASK]",
-    required=True,
-)
-_command(
-    "result",
-    (*options.REMEMBERED, options.WAIT, options.STREAM, options.ALL, options.PEEK),
-    """Print what came of a run, or of one of its tasks: its status, exit code and output.
-
-    \b
-      spry result 48213 --json
-      spry result 48213/build --timeout 5m
-      spry result --all --json
-    """,
-    argument="ID[/TASK]",
-)
-_command(
-    "manager",
-    (options.CHDIR, options.CONTEXT, options.NO_COLOR, options.JSON),
-    """Look after the process that starts what starts by itself in a project: status, start, stop, or run it here.
-
-    \b
-      spry manager status
-      spry manager stop
-    """,
-    argument="status|start|stop|run",
-    required=True,
-)
-_command(
-    "stop",
-    (*options.REMEMBERED, options.WAIT),
-    """End runs as Ctrl-C does, and wait until they are over: tasks are asked politely, clean-up tasks run.
-
-    \b
-      spry stop 48213
-      spry stop 48213 --timeout 1m
-    """,
-    argument="ID",
-    required=True,
-)
-_command(
-    "kill",
-    options.REMEMBERED,
-    """End runs at once: tasks are killed, no clean-up task starts.
-
-    \b
-      spry kill 48213
-    """,
-    argument="ID",
-    required=True,
-)
-_command(
-    "ping",
-    options.REMEMBERED,
-    """Ask whether the process of a run is alive; exit code 1 if it is not.
-
-    \b
-      spry ping 48213
-    """,
-    argument="ID",
-    required=True,
-)
-_command(
-    "resume",
-    options.RESUMING,
-    """Run again what did not succeed, and what depends on it: of the last such run, or of the one you name.
-
-    \b
-      spry resume
-      spry resume 48213 --from-start
-    """,
-    argument="ID",
-)
-_command(
-    "artifacts",
-    options.LISTING,
-    """List, show or copy the files that the tasks of a run saved: of the latest run that has any, or of the one you
-    name.
-
-    \b
-      spry artifacts ls
-      spry artifacts show 48213/build
-      spry artifacts export 48213/build dist
-    """,
-    argument="ls|show|export",
-    required=True,
-)
-_command(
-    "system",
-    (*options.REMEMBERED, options.KEEP, options.TO, options.SOURCE),
-    """Look after what is remembered: `tidy` forgets old runs, except those that can still be resumed; `dump` writes all
-    runs and saved specs to a file, and `load` brings them in, with their ids.
-
-    \b
-      spry system tidy --keep 7d
-      spry system dump -o backup.jsonl
-      spry system load -i backup.jsonl
-    """,
-    argument="tidy|dump|load",
-    required=True,
-)
 
 queue_words.add(commands, _option)
 
@@ -440,6 +194,10 @@ queue_words.add(commands, _option)
 
     They are the folders next to the current one that have .git and pyproject.toml, or the members that
     .spry/config.toml lists.
+
+    \b
+      spry workspace status
+      spry workspace run test
     """,
     context_settings=SETTINGS,
 )
@@ -447,54 +205,8 @@ def _workspace() -> None:
     pass
 
 
-_command(
-    "workspace run",
-    options.OVER_MANY,
-    """Run a task in every repository that has it: one after the other, or in parallel.
-
-    \b
-      spry workspace run test
-      spry workspace run lint --repos 'pkg-{a,b}' --fail-fast
-      spry workspace run build --parallel -j 8 -- --release
-    """,
-    argument="TASK",
-    required=True,
-    within=_workspace,
-)
-_command(
-    "workspace status",
-    (*options.LISTING[1:], options.REPOS),
-    """List the repositories of the workspace: runbook, tasks, and what the tasks run in.
-
-    \b
-      spry workspace status --json
-    """,
-    argument="",
-    within=_workspace,
-)
-_command(
-    "workspace dag",
-    (
-        *options.PLACES[1:],
-        options.REPOS,
-        Option(
-            "format",
-            "--format",
-            "",
-            "FORMAT",
-            choices=("ascii", "mermaid", "dot", "json", "svg"),
-            help="Kind of picture.",
-        ),
-    ),
-    """Draw the tasks of all repositories as one graph, or one task and what it needs.
-
-    \b
-      spry workspace dag
-      spry workspace dag release --format svg > graph.svg
-    """,
-    argument="TASK",
-    within=_workspace,
-)
+for _word in WORKSPACE_WORDS:
+    _command(_word, _workspace)
 
 
 @commands.command(

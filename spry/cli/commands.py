@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from spry.cli.options import exclusive
 from spry.errors import INTERNAL, SpryError, UsageError
 from spry.view.screen import Screen, standard
 
@@ -17,6 +18,7 @@ def carry_out(request: Request) -> int:
     """Do what was asked for and say what went wrong with it; the exit code."""
     screen = standard(no_color=request.no_color)
     try:
+        exclusive(request)
         if request.detach or request.no_wait:
             from spry.cli.background import detach
 
@@ -52,7 +54,7 @@ def _command(request: Request, screen: Screen) -> int:
         return execute.COMMANDS[request.command](request, screen)
     if request.command in {"stop", "kill", "ping", "manager"}:
         return _control(request, screen)
-    if request.command in {"runs", "status", "logs", "result", "resume", "system"}:
+    if request.command in {"runs", "status", "logs", "result", "resume"}:
         from spry.cli import history
 
         return history.COMMANDS[request.command](request, screen)
@@ -61,6 +63,10 @@ def _command(request: Request, screen: Screen) -> int:
 
 def _another(request: Request, screen: Screen) -> int:
     """The commands that are about something else than runs."""
+    if request.command == "system":
+        from spry.cli.system import system
+
+        return system(request, screen)
     if request.command == "queue":
         from spry.cli import queues
 

@@ -6,6 +6,7 @@ import os
 import sys
 from functools import partial
 
+from spry.cli.options import JSON, REPLACE, only_for
 from spry.errors import UsageError
 
 TYPE_CHECKING = False
@@ -26,8 +27,6 @@ def execute(request: Request, screen: Screen) -> int:
     from spry.api.running import run_plan
     from spry.cli.run import has_terminal, ours, warn
 
-    if request.stream and request.no_stream:
-        raise UsageError("--stream and --no-stream exclude each other", "leave one of them out")
     found = execution(request)
     if found.files:
         ours(found.files, found.plan, found.asked)
@@ -59,8 +58,6 @@ def init(request: Request, screen: Screen) -> int:
 
     if request.names or request.files:
         raise UsageError("spry init takes no words: it is for the current folder", "spry -C DIR init is for another")
-    if request.autostart and request.no_autostart:
-        raise UsageError("--autostart and --no-autostart exclude each other", "leave one of them out")
     is_new = make(os.getcwd(), autostart=not request.no_autostart)
     screen.show(f"{'Initialized' if is_new else 'Already there:'} spry project in {OWN}/\n")
     return 0
@@ -78,6 +75,7 @@ def spec(request: Request, screen: Screen) -> int:
         raise UsageError(
             f"{request.files[0]} is a runbook, and needs no spec", "spry exec --spec FILE.md#TASK runs a task of it"
         )
+    only_for(request, (REPLACE, "create"), (JSON, "list"))
     return SPECS[action](names, request, screen)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at what was run, go on with it, or forget it."""
+"""The commands that look at what was run, or go on with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from spry.api import history as api
 from spry.api.places import STDIN, find
 from spry.cli.options import no_names
-from spry.core.text import plural
 from spry.errors import TIMED_OUT, SpryError, UsageError
 from spry.view import history as view
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from spry.view.screen import Screen
 
 LOOK = 0.1  # seconds between two looks at a run that is under way
-KEEP = 30 * 86400.0
 DATABASE = frozenset({"running", "finished", "lost"})  # states by which the store itself can choose
 NOTHING = "nothing has been run here"
 
@@ -41,18 +39,20 @@ def runs(request: Request, screen: Screen) -> int:
         screen.show(view.statistics_as_json(stats) if request.json else view.statistics(stats))
     else:
         screen.show(view.runs_as_json(found) if request.json else view.runs(found))
-    return _closed(archive)
+    return closed(archive)
 
 
 def status(request: Request, screen: Screen) -> int:
     """`spry status [ID]`: how the whole stands, or one run."""
+    if not request.names and (request.watch or request.process):
+        raise UsageError("--watch and --process are for one run", "spry runs lists them; spry status ID --watch")
     archive = archive_of(request)
     if not request.names:
         running = sum(len(_under_way(archive, run.run)) for run in archive.runs("running")) if archive else 0
         known = len(archive.runs()) if archive else 0
         told = view.system_as_json if request.json else view.system
         screen.show(told(running, known, _up_to_date(request)))
-        return _closed(archive)
+        return closed(archive)
     archive = needed(archive)
     run = archive.run(_one(request))
     before = ""
@@ -65,7 +65,7 @@ def status(request: Request, screen: Screen) -> int:
             screen.flush()
         before = text
         if not request.watch or run.state != "running":
-            return _closed(archive)
+            return closed(archive)
         _look_again(archive)
 
 
@@ -100,7 +100,7 @@ def logs(request: Request, screen: Screen) -> int:
     for name in names:
         screen.end(name)
     reader.close()
-    return _closed(archive)
+    return closed(archive)
 
 
 def result(request: Request, screen: Screen) -> int:
@@ -117,7 +117,7 @@ def result(request: Request, screen: Screen) -> int:
         return results.stream(request, screen, archive, run, task, _pieces)
     run = _ended(archive, run, request)
     results.show(results.of(archive, run, task, as_json=request.json), request, screen)
-    _closed(archive)
+    closed(archive)
     return TIMED_OUT if run.state == "running" and request.timeout else 0
 
 
@@ -132,7 +132,7 @@ def resume(request: Request, screen: Screen) -> int:
     run = needed(archive).run(_one(request)) if request.names else archive.last_unsuccessful() if archive else None
     if run is None or archive is None or (run.exit_code == 0 and not request.from_start):
         screen.say("nothing to resume: ", "that run succeeded" if run else "the last run succeeded, or there was none")
-        return _closed(archive)
+        return closed(archive)
     found = resumption(archive, run, asked, from_start=request.from_start)
     archive.close()
     for line in summary(found, run):
@@ -142,74 +142,6 @@ def resume(request: Request, screen: Screen) -> int:
         return preview(found.plan, found.asked, request, screen, found.origin, done)
     ours(found.files, found.plan, found.asked)
     return start(found.plan, found.asked, request, screen, found.origin, found.files)
-
-
-def system(request: Request, screen: Screen) -> int:
-    """`spry system tidy|dump|load`: forget what is old, take it all away, or bring it in."""
-    if request.names not in SYSTEM:
-        from spry.core.text import did_you_mean
-
-        words = " ".join(request.names)
-        hint = did_you_mean(words, (name for (name,) in SYSTEM)) or "it knows tidy, dump and load"
-        raise UsageError(f'spry system does not know "{words}"', hint)
-    return SYSTEM[request.names](request, screen)
-
-
-def _dump(request: Request, screen: Screen) -> int:
-    """Write everything that is remembered to a file."""
-    from spry.api.dumps import dump
-
-    if request.to is None:
-        raise UsageError("spry system dump needs the name of a file", "spry system dump -o FILE")
-    count = dump(folder_of(request), request.to)
-    screen.say(f"{plural(count, 'record')} written to {request.to}")
-    return 0
-
-
-def _load(request: Request, screen: Screen) -> int:
-    """Bring in what a file holds."""
-    from spry.api.dumps import load
-
-    if request.source is None:
-        raise UsageError("spry system load needs the name of a file", "spry system load -i FILE")
-    count = load(folder_of(request), request.source)
-    screen.say(f"{plural(count, 'record')} loaded from {request.source}")
-    return 0
-
-
-def _tidy(request: Request, screen: Screen) -> int:
-    keep = KEEP
-    if request.keep is not None:
-        from spry.core.values import duration
-
-        seconds = 0.0 if request.keep == "0" else duration(request.keep)
-        if isinstance(seconds, str):
-            raise UsageError(f"--keep: {seconds}", "write 12h, 7d or 30d; 0 forgets all that cannot be resumed")
-        keep = seconds
-    archive = archive_of(request)
-    gone = archive.tidy(time.time() - keep) if archive else []
-    dropped = _sweep(archive, folder_of(request))
-    if request.json:
-        import json
-
-        screen.show(json.dumps(gone) + "\n")
-    else:
-        screen.say(f"{len(gone)} {'run' if len(gone) == 1 else 'runs'} forgotten{dropped}")
-    return _closed(archive)
-
-
-def _sweep(archive: Archive | None, folder: str) -> str:
-    """Drop the artifacts that nobody needs any more; what that has freed, in words."""
-    if archive is None:
-        return ""
-    archive.forget_gone(api.root(folder))
-    if not os.path.isdir(os.path.join(archive.folder, "artifacts")):
-        return ""
-    from spry.api.artifacts import tidy
-    from spry.core.text import format_size
-
-    swept = tidy(archive)
-    return f", {format_size(swept.size)} of artifacts dropped" if swept.files else ""
 
 
 def archive_of(request: Request) -> Archive | None:
@@ -238,7 +170,8 @@ def needed(archive: Archive | None) -> Archive:
     return archive
 
 
-def _closed(archive: Archive | None) -> int:
+def closed(archive: Archive | None) -> int:
+    """Close a history, if there is one; exit code 0."""
     if archive is not None:
         archive.close()
     return 0
@@ -353,16 +286,10 @@ def _show(piece: Piece, name: str, run: RunRecord, reader: LogReader, request: R
         sys.stdout.flush()
 
 
-SYSTEM: Mapping[tuple[str, ...], Callable[[Request, Screen], int]] = {
-    ("tidy",): _tidy,
-    ("dump",): _dump,
-    ("load",): _load,
-}
 COMMANDS: Mapping[str, Callable[[Request, Screen], int]] = {
     "runs": runs,
     "status": status,
     "logs": logs,
     "result": result,
     "resume": resume,
-    "system": system,
 }

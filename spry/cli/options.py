@@ -135,6 +135,7 @@ NARROWING = (
 )
 LISTING = (*PLACES, JSON)
 REMEMBERED = (*LISTING, CONTEXT)
+CONTROLLING = (*PLACES, CONTEXT)
 NOT_RESUMED = {"files", "detach", "force", "show_dag", "skip", "from_", "until", "no_history"}
 RESUMING = (
     FILE,
@@ -149,7 +150,9 @@ OVER_MANY = (
     *(option for option in RUNNING if option.field not in ONE_BY_ONE),
 )
 STATES = ("running", "finished", "completed", "failed", "timeout", "cancelled", "lost")
-STATE = Option("state", "--status", choices=STATES, metavar="STATE", help="Only runs in this state.")
+STATE = Option(
+    "state", "--status", choices=STATES, metavar="STATE", help=f"Only runs in this state: {', '.join(STATES)}."
+)
 STATS = Option("stats", "--stats", help="How often each task ran, how it ended, and how long it took.")
 STREAM = Option("stream", "--stream", help="Print the output as it comes, until the run is over.")
 ALL = Option("all", "--all", help="Of all runs that are over and whose results were not collected before.")
@@ -228,6 +231,33 @@ QUICK: Mapping[str, tuple[Option, ...]] = {
     "tasks": LISTING,
 }
 ALIASES: Mapping[str, str] = {"tasks": "ls"}
+
+
+# Of two such options one would be passed over.
+EXCLUSIVE = (
+    ("quiet", "output"),
+    ("json", "output"),
+    ("json", "show_dag"),
+    ("json", "raw"),
+    ("stream", "no_stream"),
+    ("autostart", "no_autostart"),
+)
+
+
+def exclusive(request: Request) -> None:
+    """Refuse options that exclude each other."""
+    for one, other in EXCLUSIVE:
+        if getattr(request, one) and getattr(request, other):
+            names = f"--{one} and --{other}".replace("_", "-")
+            raise UsageError(f"{names} exclude each other", "leave one of them out")
+
+
+def only_for(request: Request, *owners: tuple[Option, str]) -> None:
+    """Refuse options that are for another word of a command than the one that is given."""
+    for option, word in owners:
+        if getattr(request, option.field) and word != request.names[0]:
+            message = f"{option.long} is for spry {request.command} {word}, not for {request.names[0]}"
+            raise UsageError(message, "leave it out")
 
 
 def is_runbook(word: str) -> bool:

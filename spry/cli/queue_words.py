@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from spry.cli import options
-from spry.cli.options import EVERY, JSON, PATTERN, PLACES, SINCE, Option, Request, is_runbook
+from spry.cli.options import EVERY, JSON, PATTERN, PLACES, SINCE, Request, is_runbook
+from spry.cli.words import Word, explained
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-
-class Word(NamedTuple):
-    """One word: its name, arguments and options, what it does, and examples of it."""
-
-    name: str
-    arguments: str
-    options: Sequence[Option]
-    text: str
-    examples: Sequence[str]
+    from spry.cli.options import Option
 
 
 WORDS = (
@@ -115,8 +108,7 @@ def add(commands: click.Group, made: Callable[[Option], Callable[[Any], Any]]) -
                 command = made(option)(command)
             metavar = f"{word.arguments} [FILE.md]..." if word.name == "work" else word.arguments
             command = click.argument("arguments", nargs=-1, metavar=metavar)(command)
-            examples = "".join(f"  {example}\n" for example in word.examples)
-            group.command(word.name, help=f"{word.text}\n\n\b\n{examples}")(command)
+            group.command(word.name, help=explained(word))(command)
     commands.add_command(queue)
 
 

@@ -66,7 +66,7 @@ def live(folder: Path, run: str, names: tuple[str, ...], trace=None) -> None:
 def test_case_59_runs_at_once_in_one_folder_are_all_whole(stage, many):
     stage.own()
     stage.write(*(cell(f"bash t{number}", 'echo "$SPRY_RUN_ID"') for number in range(20)))
-    processes = [stage.start("runbook", "-q", "--output", "raw") for _ in range(many)]
+    processes = [stage.start("runbook", "--output", "raw") for _ in range(many)]
     told = [process.communicate(timeout=PATIENCE) for process in processes]
     runs = stage.runs()
     logs = {run["run"]: stage.spry("logs", run["run"]).out for run in runs}

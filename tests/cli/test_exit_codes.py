@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 
+import click
 import pytest
 from book import cell
+
+from spry.cli import app
+from spry.cli.words import SECTIONS
 
 RUNS = [
     ("0", [cell("bash a", "true"), cell("bash b --dep a", "true")], 0),
@@ -79,14 +83,64 @@ def test_questions_about_the_command_line_have_their_codes(book, argv, code):
     assert book(cell("bash a", "true")).run(*argv).exit_code == code
 
 
-@pytest.mark.parametrize(
-    "command", ["task", "runbook", "run", "ls", "show", "check", "dag", "progress", "completion"],
-)  # fmt: skip
-def test_the_help_of_every_command_has_an_example(book, command):
-    done = book.run(command, "--help")
+def every_command(group=app.commands, before=()):
+    """All commands and groups, each as the words that name it."""
+    for name, command in group.commands.items():
+        yield (*before, name)
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*before, name))
 
-    assert done.exit_code == 0
-    assert any(f"spry {command}" in line and "Usage" not in line for line in done.stdout.splitlines())
+
+def help_of(words):
+    """The lines of a command's help in a terminal of 60 columns."""
+    ctx, command = click.Context(app.commands, info_name="spry", terminal_width=60), app.commands
+    for word in words:
+        command = command.commands[word]
+        ctx = click.Context(command, ctx, word, terminal_width=60)
+    return command.get_help(ctx).split("\n")
+
+
+@pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
+def test_the_help_of_every_command_has_an_example_and_fits_60_columns(words):
+    usage, *lines = help_of(words)
+
+    assert usage.startswith(f"Usage: spry {' '.join(words)}")
+    assert any(f"spry {' '.join(words)}" in line for line in lines)
+    assert [line for line in lines if len(line) > 60] == []
+
+
+def test_the_help_names_every_command_once_and_fits_60_columns():
+    assert sorted(name for words in SECTIONS.values() for name in words) == sorted(app.commands.commands)
+    assert [line for line in help_of([]) if len(line) > 60] == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "fault"),
+    [
+        ("system tidy -o x", "--output is for spry system dump, not for tidy"),
+        ("system dump --keep 7d -o x", "--keep is for spry system tidy, not for dump"),
+        ("system dump --json -o x", "--json is for spry system tidy, not for dump"),
+        ("system load --output y -i x", "--output is for spry system dump, not for load"),
+        ("spec list --replace", "--replace is for spry spec create, not for list"),
+        ("spec generate --json", "--json is for spry spec list, not for generate"),
+        ("status --watch", "--watch and --process are for one run"),
+        ("status --process", "--watch and --process are for one run"),
+        ("logs 1 --json --raw", "--json and --raw exclude each other"),
+        ("task a -q --output live", "--quiet and --output exclude each other"),
+        ("task a --json --output raw", "--json and --output exclude each other"),
+        ("task a --json --show-dag", "--json and --show-dag exclude each other"),
+        ("exec --stream --no-stream true", "--stream and --no-stream exclude each other"),
+        ("init --autostart --no-autostart", "--autostart and --no-autostart exclude each other"),
+        ("ping 1 --json", "No such option"),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(book, argv, fault):
+    done = book(cell("bash a", "touch ran")).run(*argv.split())
+
+    assert done.exit_code == 2
+    assert fault in done.stderr
+    assert not book.has("ran")
+    assert not book.has("x")
 
 
 def _only(book, *programs: str) -> str:

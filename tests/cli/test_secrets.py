@@ -231,7 +231,7 @@ def test_no_process_has_a_secret_in_its_arguments(book):
 
 def test_what_was_held_back_comes_at_the_end_of_each_attempt(book):
     book(cell("bash t --arg pw:secret --retry 2", 'printf "the hunt"; printf "a hunter" >&2; exit 1'))
-    done = book.run("run", "--json", "--output", "raw", *GIVEN)
+    done = book.run("run", "--json", *GIVEN)
     told = ["".join(e["text"] for e in done.events if e.get("stream") == name) for name in ("stdout", "stderr")]
     kinds = [event["event"] for event in done.events]
 
