@@ -13,6 +13,7 @@ from spry.artifacts import holds, restoring, saving, snapshots
 from spry.artifacts.blobs import Blobs
 from spry.artifacts.copying import never
 from spry.artifacts.holds import Hold
+from spry.artifacts.links import HOPS
 from spry.artifacts.snapshots import FILE, LINK, Entry
 from spry.core.fingerprint import digest
 from spry.core.saving import Saving
@@ -20,7 +21,7 @@ from spry.errors import SpryError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from spry.core.fingerprint import Part
 
@@ -78,7 +79,8 @@ class Keepsakes:
         found = {os.fsencode(name): known.get(os.fsencode(name)) for name in names}
         entries = {path: entry for path, entry in found.items() if entry is not None}
         is_whole = all(
-            _digest(entries.get(os.fsencode(name))) == part.digest for name, part in zip(names, missing, strict=True)
+            part.digest in _digests(entries.get(os.fsencode(name)), known)
+            for name, part in zip(names, missing, strict=True)
         )
         return Kept(root, entries) if is_whole else None
 
@@ -123,6 +125,23 @@ def _digest(entry: Entry | None) -> str:
         return f"link {os.fsdecode(entry.target)}"
     kind = "program" if entry.mode & PROGRAM else "file"
     return f"{kind} {entry.digest}" if entry.kind == FILE else FOLDER
+
+
+def _digests(entry: Entry | None, known: Mapping[bytes, Entry]) -> tuple[str, ...]:
+    """What a file will hold; a link to one of the others may count as what that one holds, as in `Contents`."""
+    return _digest(entry), _digest(_end(entry, known))
+
+
+def _end(entry: Entry | None, known: Mapping[bytes, Entry]) -> Entry | None:
+    """Where a link leads, by way of other links; None if that is none of these, or only over linked folders."""
+    for _ in range(HOPS):
+        if entry is None or entry.kind != LINK or entry.target.startswith(b"/"):
+            return entry
+        up, steps = os.path.dirname(entry.path), entry.target.split(b"/")
+        while steps[:1] == [b".."]:
+            up, steps = os.path.dirname(up), steps[1:]
+        entry = known.get(os.path.normpath(os.path.join(up, *steps))) if steps and b".." not in steps else None
+    return None
 
 
 def _why(error: Exception) -> str:

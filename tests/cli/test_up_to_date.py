@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 
 import pytest
@@ -904,3 +905,30 @@ def test_a_task_whose_large_output_is_kept_leaves_its_values_as_well(book):
     book(text + cell("bash after --interpolate --dep big", "echo it ${captured.value}"))
 
     assert [*map(len, (ran(book, "after", command="task"), ran(book, "after", command="task")))] == [2, 1]
+
+
+def test_links_among_the_files_of_a_task_are_put_back_with_what_they_lead_to(book):
+    book(
+        cell(
+            "bash lib --outputs 'lib/'",
+            "mkdir -p lib/d; echo 1 >lib/so.1; ln -sfn so.1 lib/so; ln -sfn ../so lib/d/up; echo >lib/d/e",
+        )
+    )
+    ran(book, "lib", command="task")
+    book.path("lib/so").unlink()
+    book.path("lib/d/up").unlink()
+    assert ran(book, "lib", command="task") == []
+    assert (os.readlink(book.path("lib/so")), os.readlink(book.path("lib/d/up"))) == ("so.1", "../so")
+    shutil.rmtree(book.path("lib"))
+
+    assert ran(book, "lib", command="task") == []
+    assert book.read("lib/d/up") == "1\n"
+    assert ran(book, "lib", command="task") == []
+
+
+def test_a_link_to_what_is_no_file_of_the_task_is_made_again(book):
+    book(cell("bash lib --outputs lib/so", "mkdir -p lib; echo 1 >lib/so.1; ln -sfn so.1 lib/so"))
+    ran(book, "lib", command="task")
+    shutil.rmtree(book.path("lib"))
+
+    assert ran(book, "lib", command="task") == ["lib"]
