@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import datetime
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future, ThreadPoolExecutor
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from spry.api.context import TaskContext, TaskHandler
     from spry.api.graph import TaskGraph
@@ -29,6 +30,19 @@ PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, BLOCKED = TaskStatus
 def run_program(context: TaskContext) -> object:
     """Stands for the built-in way to run a script: as a process of the engine, which calls nothing."""
     raise RuntimeError(f"{context.type.value} tasks are run by a TaskExecutor, not by a call")
+
+
+def _unfit(task: Task) -> TypeError | None:
+    """Why no program can be started for a task, whose fields can have been set to anything."""
+    if not isinstance(task.payload, str):
+        return TypeError(f"payload must be a str, not {type(task.payload).__name__}")
+    env: Mapping[Any, object] = task.env
+    for name, value in env.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            return TypeError(f"env must map str to str: {name!r}")
+    if task.cwd is not None and not isinstance(task.cwd, (str, os.PathLike)):
+        return TypeError(f"cwd must be a path, not {type(task.cwd).__name__}")
+    return None
 
 
 class TaskExecutor:
@@ -46,9 +60,9 @@ class TaskExecutor:
         self.graph_persistence_errors: list[tuple[str, Exception]] = []
         self.handlers: dict[TaskType, TaskHandler] = {}
         self._under_way: dict[str, Undertaking] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._pool: ThreadPoolExecutor | None = None
-        self._closed = False
+        self._closed = self._given_up = False
         if _register_defaults:
             for kind in (TaskType.BASH, TaskType.POWERSHELL, TaskType.SCRIPT):
                 self.handlers[kind] = run_program
@@ -85,7 +99,7 @@ class TaskExecutor:
             return ValueError(f"No handler registered for task type '{task.type.value}'")
         if task.origin and leaf_of(task) is None and self.handlers[task.type] is run_program:
             return ValueError(f"the task is the cell {task.origin}: load its runbook, and run a graph of that")
-        return None
+        return _unfit(task) if self.handlers[task.type] is run_program else None
 
     # One task
 
@@ -177,12 +191,19 @@ class TaskExecutor:
         return self._closed
 
     def shutdown(self) -> None:
-        """Take no more submitted tasks, and wait until all that were submitted have ended; none is cancelled."""
+        """Take no more submitted tasks, and wait until all that were submitted have ended; none is cancelled.
+
+        Ctrl-C while it waits cancels them all.
+        """
         with self._lock:
             self._closed = True
             pool = self._pool
         if pool is not None:
-            pool.shutdown()
+            try:
+                pool.shutdown()
+            except KeyboardInterrupt:
+                self._give_up()
+                raise
 
     def close(self) -> None:
         """The same as `shutdown`."""
@@ -194,7 +215,28 @@ class TaskExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._give_up()
         self.shutdown()
+
+    def _give_up(self) -> None:
+        """Cancel all tasks that are under way, and wait until they have ended.
+
+        The threads of the pool are not asked: to Python one whose `join` was interrupted has ended, whatever it does.
+        """
+        with self._lock:
+            self._closed = self._given_up = True
+            pool, going = self._pool, set(self._under_way.values())
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for undertaking in going:
+            self._withdraw(undertaking)
+        with self._lock:
+            self._lock.wait_for(lambda: not self._under_way)
+
+    def _withdraw(self, undertaking: Undertaking) -> None:
+        for work in undertaking.works.values():
+            self.cancel(work.task)
 
     # What runs tell
 
@@ -202,6 +244,9 @@ class TaskExecutor:
         """Some tasks are on their way."""
         with self._lock:
             self._under_way.update(dict.fromkeys(undertaking.tasks, undertaking))
+            is_late = self._given_up
+        if is_late:
+            self._withdraw(undertaking)
 
     def relinquish(self, undertaking: Undertaking) -> None:
         """They no longer are."""
@@ -209,6 +254,7 @@ class TaskExecutor:
             for task in undertaking.tasks:
                 if self._under_way.get(task) is undertaking:
                     del self._under_way[task]
+            self._lock.notify_all()
 
     def persist(self, task: Task) -> None:
         """Save a task; if that fails, say so."""

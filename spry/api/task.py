@@ -9,6 +9,7 @@ from math import isnan
 from uuid import uuid4
 
 from spry.api.outcomes import TaskStatus
+from spry.api.retry import RetryPolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from spry.api.cells import Leaf
     from spry.api.outcomes import TaskResult
-    from spry.api.retry import RetryPolicy
 
 PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, BLOCKED = TaskStatus
 NEXT: Mapping[TaskStatus, frozenset[TaskStatus]] = {
@@ -240,6 +240,8 @@ class Task:
             raise TypeError("type must be a TaskType")
         if name == "timeout" and value is not None:
             _check_timeout(value)
+        if name == "retry" and not isinstance(value, RetryPolicy | None):
+            raise TypeError("retry must be a RetryPolicy")
         object.__setattr__(self, name, value)
 
     def __setstate__(self, state: tuple[dict[str, object] | None, dict[str, object]]) -> None:

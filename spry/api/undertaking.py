@@ -237,7 +237,7 @@ def _cell(work: Work, folder: str) -> Cell:
     return Cell(
         task.id,
         "bash" if is_bash else "pwsh",
-        task.payload,
+        str(task.payload),  # a handler may take what is no text
         path=PLACE,
         folder=folder,
         body_line=1,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextvars
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -18,6 +20,7 @@ from spry import (
     TaskContext,
     TaskExecutionError,
     TaskExecutor,
+    TaskGraph,
     TaskStatus,
     TaskTimeoutError,
     TaskType,
@@ -391,6 +394,41 @@ def test_t15_a_pause_before_a_retry_ends_when_the_task_is_cancelled(executor, se
     assert seen.kinds == ["STARTED", "FAILED", "CANCELLED"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"env": {"PORT": 8080}}, "env must map str to str: 'PORT'"),
+        ({"env": {1: "x"}}, "env must map str to str: 1"),
+        ({"cwd": 3}, "cwd must be a path, not int"),
+        ({"payload": b"true"}, "payload must be a str, not bytes"),
+    ],
+)
+def test_what_no_program_can_be_started_with_fails_its_own_task_only(executor, seen, fields, says):
+    odd, other, clean = Task.bash("true"), Task.bash("sleep 0.2"), Task.bash("true")
+    for name, value in fields.items():
+        setattr(odd, name, value)
+    graph = TaskGraph()
+    graph.add(other)
+    graph.add(odd)
+    graph.add(clean, after=[odd], finally_=True)
+    graph.run(executor)
+
+    assert (odd.status, odd.error) == (FAILED, says)
+    assert isinstance(graph.errors[odd.id], TypeError)
+    assert (other.status, clean.status) == (SUCCEEDED, SUCCEEDED)
+
+
+def test_a_handler_takes_what_is_no_text(executor):
+    executor.register(TaskType.PROMPT, lambda context: context.payload["a"])
+
+    assert executor.execute(Task.prompt({"a": "b"})).output == "b"
+
+
+def test_retry_is_a_policy():
+    with pytest.raises(TypeError, match="RetryPolicy"):
+        Task.bash("true", retry=3)
+
+
 # Cancelling
 
 
@@ -419,6 +457,31 @@ def test_t16_cancel_ends_a_whole_process_group(executor, seen, tmp_path):
         future.result(30)
 
     assert not alive(int(task.result.output))
+
+
+@pytest.mark.parametrize("how", ["with TaskExecutor() as executor:", "if executor := TaskExecutor():"])
+def test_t16_ctrl_c_ends_what_was_submitted(how, tmp_path):
+    program = f"""
+from spry import Task, TaskExecutor
+try:
+    {how}
+        executor.events.subscribe(lambda event: event.output_chunk and print(event.output_chunk, end="", flush=True))
+        future = executor.submit(Task.bash("echo $$; exec sleep 600"))
+        queued = [executor.submit(Task.bash("sleep 600")) for _ in range(50)]
+        future.result() if "with" in {how!r} else executor.shutdown()
+finally:
+    print(future.exception(0) and "cancelled", flush=True)
+"""
+    started = [sys.executable, "-W", "error", "-c", program]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
+    with subprocess.Popen(started, **pipes) as process:
+        pid = int(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+
+    assert not alive(pid)
+    assert out == "cancelled\n"
+    assert err.rstrip().endswith("KeyboardInterrupt")
 
 
 def test_t16_a_handler_can_see_that_it_is_cancelled_and_what_it_returns_then_does_not_count(executor, handled):
