@@ -13,6 +13,7 @@ from typing import Any
 
 from spry import __version__
 from spry.api.history import place
+from spry.core.values import queue as queue_fault
 from spry.errors import HostError, UsageError
 from spry.store import dump as store
 
@@ -83,21 +84,14 @@ def _specs(home: str) -> Iterator[Record]:
 
 
 def _messages(folder: str, home: str) -> Iterator[Record]:
-    """What is in the queues of a project, except for what is of no use to another process; their other names."""
-    if not os.path.isdir(os.path.join(home, QUEUES)):
-        from spry.api.queues import backend
+    """What is in the queues of a project, and their other names; where there were never any, none are made."""
+    from spry.api import queues
 
-        if backend(home).name == "sqlite":
-            return
-    from spry.api.queues import RUNTIME, connect
-
-    broker = connect(folder)
+    if queues.backend(home).name == "sqlite" and not os.path.isdir(os.path.join(home, QUEUES)):
+        return
+    broker = queues.connect(folder)
     try:
-        for alias, target in sorted(broker.aliases().items()):
-            yield {"kind": "alias", "alias": alias, "target": target}
-        for queue, _ in broker.queues():
-            for message in broker.peek(queue) if not queue.startswith(RUNTIME) else ():
-                yield {"kind": "message", "queue": queue, "id": message.id, "text": message.text}
+        yield from queues.dumped(broker)
     finally:
         broker.close()
 
@@ -116,13 +110,14 @@ def load(folder: str, path: str) -> int:
             found[record["kind"]].append(record)
     known = store.taken((record["run"] for record in found["run"]), home)
     faults = [*_known_specs(home, found["spec"]), *(f"run {run} is there already" for run in known)]
-    queues = _Queues(folder, found["message"], found["alias"])
+    queues = _Queues(folder, [*found["alias"], *found["message"]])
     try:
         _refuse(path, [*faults, *queues.faults()])
-        store.load((record for record in _read(path) if record["kind"] in RUNS), home)
         queues.put()
         for record in found["spec"]:
             _put_spec(home, record)
+        # The runs come last: whatever went wrong before, the dump can be loaded again, and finds its own as it was.
+        store.load((record for record in _read(path) if record["kind"] in RUNS), home)
     except OSError as error:
         raise HostError(f"cannot load {path}: {error.filename or home}: {error.strerror}", "make room there") from None
     finally:
@@ -133,37 +128,27 @@ def load(folder: str, path: str) -> int:
 class _Queues:
     """The messages and aliases of a dump, on their way into the queues of a folder; without any, nothing is opened."""
 
-    def __init__(self, folder: str, messages: Sequence[Record], aliases: Sequence[Record]) -> None:
-        self._messages, self._aliases = messages, aliases
+    def __init__(self, folder: str, records: Sequence[Record]) -> None:
+        self._records = records
         self._broker: Broker | None = None
-        if messages or aliases:
+        if records:
             from spry.api.queues import connect
 
             self._broker = connect(folder)
 
     def faults(self) -> Iterator[str]:
         """What is there already, and differs."""
-        if self._broker is None:
-            return
-        known = self._broker.aliases()
-        for one in self._aliases:
-            if known.get(one["alias"], one["target"]) != one["target"]:
-                yield f"the alias {one['alias']} stands for {known[one['alias']]} already, not for {one['target']}"
-        wanted = {one["id"] for one in self._messages}
-        there = (message.id for queue, _ in self._broker.queues() for message in self._broker.peek(queue))
-        yield from (f"message {one} is there already" for one in there if one in wanted)
+        if self._broker is not None:
+            from spry.api.queues import conflicts
+
+            yield from conflicts(self._broker, self._records)
 
     def put(self) -> None:
         """Put the messages into their queues, and give those their other names."""
-        if self._broker is None:
-            return
-        from spry.store.queues import Message
+        if self._broker is not None:
+            from spry.api.queues import loaded
 
-        self._broker.put((one["queue"], Message(one["text"], one["id"])) for one in self._messages)
-        known = self._broker.aliases()
-        for one in self._aliases:
-            if one["alias"] not in known:
-                self._broker.add_alias(one["alias"], one["target"])
+            loaded(self._broker, self._records)
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -246,8 +231,11 @@ def _fault(record: Record) -> str:
         isinstance(record[name], kind) for name, kind in fields.items()
     ):
         return f"a {record['kind']} has {', '.join(fields)}"
-    if record["kind"] != "spec":
-        return ""
+    if record["kind"] == "message":
+        return queue_fault(record["queue"]) or ("" if 0 < record["id"] <= store.LARGEST else "its id is none")
+    if record["kind"] == "alias":
+        is_loop = record["alias"] == record["target"]
+        return queue_fault(record["alias"]) or queue_fault(record["target"]) or ("it means itself" if is_loop else "")
     parts = record["path"].split("/")
     sound = len(parts) > 1 and parts[0] in SHELVES and not any(part in ("", ".", "..") for part in parts)
     return "" if sound else "a spec has no place in a project"

@@ -12,7 +12,8 @@ from spry.store.reservations import Reservations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from spry.core.model import Plan
     from spry.engine.attempts import Attempts
@@ -105,38 +106,57 @@ def _behind(aliases: dict[str, str], text: str) -> str:
     return aliases.get(name, name)
 
 
-def dumped(broker: Broker) -> Iterator[dict[str, str]]:
-    """Everything that is kept in queues, as JSON values: messages, the oldest of each queue first, then aliases.
+def dumped(broker: Broker) -> Iterator[Mapping[str, str | int]]:
+    """Everything that is kept in queues, as records of a dump: aliases, then messages, the oldest of each queue first.
 
     What is only of use while something runs, `spry.state.*`, is left out.
     """
-    for count in broker.queues():
-        if not count.queue.startswith(RUNTIME):
-            for message in broker.peek(count.queue):
-                yield {"queue": count.queue, "message": message.text, "timestamp": str(message.id)}
-    for alias, target in broker.aliases().items():
-        yield {"alias": alias, "target": target}
+    for alias, target in sorted(broker.aliases().items()):
+        yield {"kind": "alias", "alias": alias, "target": target}
+    told: set[int] = set()
+    for _ in range(2):  # the second time for what was moved meanwhile, from a queue to one that had been read
+        for count in broker.queues():
+            for message in broker.peek(count.queue) if not count.queue.startswith(RUNTIME) else ():
+                if message.id not in told:
+                    told.add(message.id)
+                    yield {"kind": "message", "queue": count.queue, "id": message.id, "text": message.text}
 
 
-def loaded(broker: Broker, records: Iterable[Mapping[str, str]]) -> list[str]:
-    """Put what was dumped back; what could not be, in words. Messages keep their ids, those that are there stay."""
-    known = {message.id: count.queue for count in broker.queues() for message in broker.peek(count.queue)}
-    aliases = broker.aliases()
-    conflicts = []
-    for record in records:
-        if "alias" in record:
-            alias, target = record["alias"], record["target"]
-            if alias not in aliases:
-                broker.add_alias(alias, target)
-            elif aliases[alias] != target:
-                conflicts.append(f'alias "{alias}" stands for {aliases[alias]} here, for {target} in the dump')
+def kept(broker: Broker) -> dict[int, tuple[str, str]]:
+    """All messages by id, each with its queue and its text."""
+    return {one.id: (count.queue, one.text) for count in broker.queues() for one in broker.peek(count.queue)}
+
+
+def conflicts(broker: Broker, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Why the records of a dump cannot be put into queues, in words: what is there already, and differs."""
+    known, there = broker.aliases(), kept(broker)
+    aliases: set[str] = set()
+    queues = {queue for queue, _ in there.values()}
+    told: set[int] = set()
+    for one in records:
+        if one["kind"] == "alias":
+            aliases.add(one["alias"])
+            if known.get(one["alias"], one["target"]) != one["target"]:
+                yield f"the alias {one['alias']} stands for {known[one['alias']]} already, not for {one['target']}"
             continue
-        queue, message = record["queue"], Message(record["message"], int(record["timestamp"]))
-        if message.id not in known:
-            broker.put([(queue, message)])
-        elif known[message.id] != queue:
-            conflicts.append(f"message {message.id} is in {known[message.id]} here, in {queue} in the dump")
-    return conflicts
+        queues.add(one["queue"])
+        if one["id"] in told:
+            yield f"message {one['id']} is in the dump twice"
+        elif there.get(one["id"], (one["queue"], one["text"])) != (one["queue"], one["text"]):
+            yield f"message {one['id']} is there already, and differs"
+        told.add(one["id"])
+    for name in sorted(queues.intersection(aliases.union(known))):
+        yield f"{name} is an alias and a queue with messages"
+
+
+def loaded(broker: Broker, records: Sequence[Mapping[str, Any]]) -> None:
+    """Put back the records of a dump that are not there yet, ids as they were; first, `conflicts` has to find none."""
+    known, there = broker.aliases(), kept(broker)
+    for one in records:
+        if one["kind"] == "alias" and one["alias"] not in known:
+            broker.add_alias(one["alias"], one["target"])
+    messages = [one for one in records if one["kind"] == "message" and one["id"] not in there]
+    broker.put((one["queue"], Message(one["text"], one["id"])) for one in messages)
 
 
 def names_of(broker: Broker, plan: Plan) -> dict[str, str]:

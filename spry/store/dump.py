@@ -6,6 +6,7 @@ some bytes that a task wrote, as base64, in the order in which they came.
 
 from __future__ import annotations
 
+import json
 import os
 from base64 import b64decode, b64encode
 from contextlib import suppress
@@ -29,6 +30,15 @@ RUNS = (
 )  # fmt: skip
 OUTPUT = {"run", "task", "attempt", "stream", "at", "data"}
 FIELDS: Mapping[str, set[str]] = {"run": {*RUNS}, "event": {*ALL}, "output": OUTPUT}
+NEEDED: Mapping[str, set[str]] = {
+    "run": {"run", "state", "started", "total", "counts", "request", "folder", "work"},
+    "event": {"run", "number", "event", "at"},
+    "output": OUTPUT,
+}
+INTEGERS = {"run", "number", "exit_code", "total", "resumed", "collected", "attempt", "signal", "amount"}
+TIMES = {"started", "ended", "at", "seconds"}
+OBJECTS = {"counts", "request", "captured", "outputs"}  # as JSON
+LARGEST = 2**63 - 1
 
 
 def records(folder: str) -> Iterator[Record]:
@@ -79,14 +89,29 @@ def _record(kind: str, names: Iterable[str], row: Iterable[object]) -> Record:
 
 def fault(record: Record) -> str:
     """What is wrong with a record of one of these kinds, or nothing."""
-    unknown = set(record) - FIELDS[str(record["kind"])] - {"kind"}
-    if unknown:
-        return f"unknown field {min(unknown)}"
-    if not isinstance(record.get("run"), int):
-        return "it names no run"
-    if record["kind"] == "output":
-        return "" if record.get("stream") in STREAMS and set(record) >= OUTPUT else "it is not whole"
-    return "" if record["kind"] == "run" or isinstance(record.get("number"), int) else "it has no number"
+    kind = str(record["kind"])
+    unknown, missing = set(record) - FIELDS[kind] - {"kind"}, NEEDED[kind] - set(record)
+    if unknown or missing:
+        return f"unknown field {min(unknown)}" if unknown else f"{min(missing)} is missing"
+    wrong = [name for name, value in record.items() if not _fits(kind, name, value)]
+    return f"{wrong[0]} is damaged" if wrong else ""
+
+
+def _fits(kind: str, name: str, value: object) -> bool:
+    if name in INTEGERS or (kind, name) == ("output", "task"):
+        return type(value) is int and -LARGEST <= value <= LARGEST
+    if name in TIMES:
+        return type(value) in (int, float)
+    if not isinstance(value, str):
+        return False
+    if name == "stream":
+        return value in STREAMS
+    try:
+        if name == "data":
+            b64decode(value, validate=True)
+        return name not in OBJECTS or isinstance(json.loads(value), dict)
+    except ValueError:
+        return False
 
 
 def taken(runs: Iterable[int], folder: str) -> list[int]:
@@ -126,6 +151,7 @@ class _Loader:
     def __init__(self, connection: Connection, folder: str) -> None:
         self._connection, self._folder = connection, folder
         self._log: LogWriter | None = None
+        self._number = 0
         self.places: dict[object, str] = {}
 
     def put(self, record: Record) -> None:
@@ -136,12 +162,18 @@ class _Loader:
         elif run not in self.places:
             raise UsageError(f"it speaks of a run {run} that it does not hold", "make the dump anew")
         elif record["kind"] == "event":
+            number, self._number = self._number, int(str(record["number"]))
+            if self._number <= number:
+                raise UsageError(f"event {self._number} of run {run} is not in its place", "make the dump anew")
             self._connection.execute(EVENT, [record.get(name) for name in ALL])
         else:
             self._write(record, self.places[run])
 
     def _begin(self, record: Record) -> None:
         self.close()
+        if record["run"] in self.places:
+            raise UsageError(f"run {record['run']} is in the dump twice", "make the dump anew")
+        self._number = 0
         values = [record.get(name, 0 if name == "collected" else None) for name in RUNS]
         marks = ",".join("?" * len(RUNS))
         self._connection.execute(f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({marks})", values)  # noqa: S608 - our own names

@@ -122,6 +122,59 @@ LINES = [
 ]
 
 
+RUN = {
+    "kind": "run", "run": 7, "state": "finished", "started": 1.0, "total": 1, "counts": "{}", "request": "{}",
+    "folder": "/", "work": "x",
+}  # fmt: skip
+EVENT = {"kind": "event", "run": 7, "number": 1, "event": "run_started", "at": 1.0}
+OUTPUT = {"kind": "output", "run": 7, "task": 0, "attempt": 1, "stream": "stdout", "at": 1.0, "data": "MQo="}
+MESSAGE = {"kind": "message", "queue": "in", "id": 5, "text": "a"}
+ALIAS = {"kind": "alias", "alias": "entrance", "target": "in"}
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([{**RUN, "state": ["finished"]}], "state is damaged"),
+        ([{**RUN, "request": "{"}], "request is damaged"),
+        ([{**RUN, "run": 10**30}], "run is damaged"),
+        ([{name: value for name, value in RUN.items() if name != "total"}], "total is missing"),
+        ([RUN, RUN], "run 7 is in the dump twice"),
+        ([RUN, {**EVENT, "at": "now"}], "at is damaged"),
+        ([RUN, EVENT, EVENT], "event 1 of run 7 is not in its place"),
+        ([RUN, {**OUTPUT, "data": "!"}], "data is damaged"),
+        ([RUN, {**OUTPUT, "task": "one"}], "task is damaged"),
+        ([RUN, MESSAGE, MESSAGE], "message 5 is in the dump twice"),
+        ([RUN, {**MESSAGE, "queue": "no queue!"}], "is no name of a queue"),
+        ([RUN, {**MESSAGE, "id": 0}], "its id is none"),
+        ([RUN, {**ALIAS, "target": "entrance"}], "it means itself"),
+        ([RUN, ALIAS, {**MESSAGE, "queue": "entrance"}], "entrance is an alias and a queue with messages"),
+    ],
+)
+def test_f22_damage_in_a_dump_is_told_and_nothing_is_loaded(project, records, words):
+    lines = [LINES[0], *records, {"kind": "end", "records": len(records)}]
+    project.path("odd.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    loaded = project.run("system", "load", "-i", "odd.jsonl")
+
+    assert (loaded.exit_code, "Traceback" in loaded.stderr) == (2, False)
+    assert words in loaded.stderr
+    assert project.run("runs").stdout == "no runs are remembered here\n"
+    assert project.run("queue", "list").stdout == ""
+
+
+def test_f22_a_load_that_was_cut_short_can_be_done_again(project):
+    project.run("queue", "write", "in", "a")
+    project.run("exec", "true")
+    project.run("system", "dump", "-o", "all.jsonl")
+    project.path("other/.spry/runs").write_text("no room")
+    assert project.run("system", "load", "-i", "../all.jsonl", cwd="other").exit_code == 3
+    project.path("other/.spry/runs").unlink()
+
+    assert project.run("system", "load", "-i", "../all.jsonl", cwd="other").exit_code == 0
+    assert project.run("queue", "peek", "in", "--all", cwd="other").stdout == "a\n"
+    assert len(project.run("runs", "--json", cwd="other").json) == 1
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -133,7 +186,7 @@ LINES = [
         ([{**LINES[0], "format": 99, "version": "9.0"}, LINES[1]], "made by a newer spry (9.0)"),
         ([LINES[0], {"kind": "dream"}, {"kind": "end", "records": 1}], "unknown kind dream"),
         ([LINES[0], {"kind": "run", "run": 1, "mood": "good"}, {"kind": "end", "records": 1}], "unknown field mood"),
-        ([LINES[0], {"kind": "event", "run": 1, "number": 1}, {"kind": "end", "records": 1}], "does not hold"),
+        ([LINES[0], EVENT, {"kind": "end", "records": 1}], "does not hold"),
         ([LINES[0], {"kind": "spec", "path": "tasks/../../x", "text": ""}, {"kind": "end", "records": 1}], "no place"),
         ([LINES[0], {"kind": "spec", "path": "tasks/x"}, {"kind": "end", "records": 1}], "a spec has path, text"),
         ([LINES[0], LINES[1], LINES[1]], "something follows the end"),
