@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Carry = Callable[[Request], int]
 
-RUNNING = ("exec", "task", "runbook", "run", "resume")
+RUNNING = ("exec", "task", "runbook", "run")
 GRACE = 15.0  # seconds that `spry stop` waits for the end of a run, unless told otherwise
 WITHOUT = ("wait", "dry_run", "show_dag", "json", "interactive", "no_history", "verbose")
 

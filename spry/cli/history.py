@@ -38,7 +38,8 @@ def runs(request: Request, screen: Screen) -> int:
         stats = archive.statistics({run.run for run in found}) if archive else []
         screen.show(view.statistics_as_json(stats) if request.json else view.statistics(stats))
     else:
-        screen.show(view.runs_as_json(found) if request.json else view.runs(found))
+        is_terminal = screen.terminals["stdout"]
+        screen.show(view.runs_as_json(found) if request.json else view.runs(found, is_terminal=is_terminal))
     return closed(archive)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 
 from spry.errors import FAILED, TIMED_OUT, UsageError
@@ -69,12 +70,14 @@ def _start(request: Request, screen: Screen, carry_out: Carry) -> int:
 def _stop(request: Request, screen: Screen, _: Carry) -> int:
     """Have the manager leave; what it has started goes on."""
     from spry.api.history import place
-    from spry.manager.service import end
+    from spry.manager.service import end, present
 
-    if not end(place(_folder(request)), GRACE):
+    home = place(_folder(request))
+    was = present(home)
+    if not end(home, GRACE):
         screen.say("the manager has not left yet")
         return TIMED_OUT
-    screen.say("no manager is running")
+    screen.say("the manager has left; what it started goes on" if was else "no manager is running")
     return 0
 
 
@@ -111,7 +114,8 @@ def _note(text: str) -> None:
 
     from spry.core.events import rfc3339
 
-    os.write(2, f"{rfc3339(time.time())} {text}\n".encode())
+    with suppress(OSError):  # a full disk is no reason to look after nothing any more
+        os.write(2, f"{rfc3339(time.time())} {text}\n".encode())
 
 
 def _launch(folder: str, carry_out: Carry, one: Manifest) -> Begun:

@@ -89,7 +89,7 @@ def show(found: view.Result, request: Request, screen: Screen) -> None:
     for name in names:
         screen.end(name)
     screen.begin("stdout")
-    screen.show(f"{found.status}, exit code {found.code}\n")
+    screen.show(f"{view.ending(found.status, found.code)}\n")
 
 
 def stream(request: Request, screen: Screen, archive: Archive, run: RunRecord, task: str, coming: Coming) -> int:
@@ -107,8 +107,7 @@ def stream(request: Request, screen: Screen, archive: Archive, run: RunRecord, t
     for name in names:
         screen.end(name)
     reader.close()
-    status, code = _ending(archive, archive.run(run.run), task)
-    screen.say(f"{status}, exit code {code}")
+    screen.say(view.ending(*_ending(archive, archive.run(run.run), task)))
     archive.close()
     return 0
 

@@ -13,9 +13,10 @@ import time
 
 from spry.api.history import archive, place
 from spry.artifacts.files import write_whole
-from spry.errors import HostError, SpryError, UsageError
+from spry.errors import INTERNAL, HostError, SpryError, UsageError
 from spry.execute.identity import mine, state, tell
 from spry.manager.autostart import Manifests, Standing, enabled
+from spry.manager.detached import Begun
 from spry.store.lock import alive
 
 TYPE_CHECKING = False
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spry.core.manifest import Manifest
-    from spry.manager.detached import Begun
 
 LOCK, ACCOUNT, LOG = "manager.lock", "manager.json", "manager.log"
 TURN = 0.5  # seconds between two looks at what it has started
@@ -168,7 +168,11 @@ class Manager:
         self._tell()
 
     def _begin(self, standing: Standing, now: float) -> None:
-        begun = self._launch(standing.manifest)
+        try:
+            begun = self._launch(standing.manifest)
+        except (SpryError, OSError) as error:
+            self._warn(str(error))
+            begun = Begun("", INTERNAL)
         if begun.run:
             standing.began(begun.run, now)
             self._warn(f"{standing.manifest.name}: started as run {begun.run}")
@@ -197,4 +201,7 @@ class Manager:
         }
         if targets != self._told:
             self._told = targets
-            write_whole(os.path.join(self.home, ACCOUNT), [json.dumps({"targets": targets}).encode()], mode=0o600)
+            try:
+                write_whole(os.path.join(self.home, ACCOUNT), [json.dumps({"targets": targets}).encode()], mode=0o600)
+            except OSError as error:
+                self._warn(f"{ACCOUNT} cannot be written: {error.strerror}")

@@ -35,11 +35,12 @@ LONGEST = 40
 OUTCOMES = ("succeeded", "failed", "skipped", "cancelled")
 
 
-def runs(found: Sequence[RunRecord]) -> str:
-    """A table of runs: id, state, when, how long, what."""
+def runs(found: Sequence[RunRecord], *, is_terminal: bool = False) -> str:
+    """A table of runs: id, state, when, how long, what; on a terminal not the whole of a long command."""
     if not found:
         return "no runs are remembered here\n"
-    return table([("RUN", "STATE", "STARTED", "TOOK", "TASKS", "WHAT"), *map(_row, found)])
+    rows = [_row(run, LONGEST if is_terminal else None) for run in found]
+    return table([("RUN", "STATE", "STARTED", "TOOK", "TASKS", "WHAT"), *rows])
 
 
 def runs_as_json(found: Sequence[RunRecord]) -> str:
@@ -81,8 +82,8 @@ def _took(seconds: float) -> str:
 def status(run: RunRecord, tasks: Sequence[Mapping[str, object]], process: Mapping[str, object] | None = None) -> str:
     """One run, its process if that is asked for, and its tasks, a line each."""
     took = f" in {format_duration(run.ended - run.started)}" if run.ended is not None else ""
-    code = "" if run.exit_code is None else f", exit code {run.exit_code}"
-    head = f"run {run.run}: {state_of(run)}{took}{code}\n{_what(run)}, started {rfc3339(run.started)}\n"
+    head = f"run {run.run}: {ending(state_of(run) + took, run.exit_code)}\n"
+    head += f"{_what(run)}, started {rfc3339(run.started)}\n"
     if process is not None:
         head += f"process {process['pid']}: {process['state']}\n"
     return head + table([_task_row(task) for task in tasks])
@@ -162,10 +163,16 @@ def result_as_json(found: Result) -> Iterator[str]:
     yield json.dumps(decode(b"", final=True))[1:-1] + f'",\n  "run": {json.dumps(found.run)}\n}}'
 
 
-def _row(run: RunRecord) -> tuple[str, ...]:
+def ending(status: str, code: int | None) -> str:
+    """How something ended, with its exit code if it has one."""
+    return status if code is None else f"{status}, exit code {code}"
+
+
+def _row(run: RunRecord, most: int | None) -> tuple[str, ...]:
     took = "" if run.ended is None else format_duration(run.ended - run.started)
     counts = ", ".join(f"{count} {name}" for name, count in run.counts.items()) or str(run.total)
-    return run.run, state_of(run), rfc3339(run.started)[:19].replace("T", " "), took, counts, _what(run)
+    what = _what(run) if most is None else cut(_what(run), most)
+    return run.run, state_of(run), rfc3339(run.started)[:19].replace("T", " "), took, counts, what
 
 
 def _what(run: RunRecord) -> str:
@@ -176,9 +183,10 @@ def _what(run: RunRecord) -> str:
     if isinstance(tasks, list) and len(tasks) == 1:
         from shlex import join  # noqa: PLC0415 - only for single commands
 
-        command = join(map(str, tasks[0]["argv"]))
+        is_call = tasks[0]["path"] == "<function>"  # then the command is a program of ours
+        command = str(tasks[0]["argv"][2]) if is_call else join(map(str, tasks[0]["argv"]))
         chosen = [command if tasks[0]["name"] in command else f"{tasks[0]['name']}: {command}"]
-    return cut(printable(" ".join(map(str, [*chosen, *(f"({name})" for name in names)]))), LONGEST)
+    return printable(" ".join(map(str, [*chosen, *(f"({name})" for name in names)]))).replace("\n", " ")
 
 
 def _task_row(task: Mapping[str, object]) -> tuple[str, ...]:

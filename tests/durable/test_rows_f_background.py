@@ -221,6 +221,7 @@ def test_f21_result_waits_no_longer_than_it_may(project):
     run = detached(project, "cat", "gate")
 
     assert project.run("result", run, "--timeout", "0.1").exit_code == 124
+    assert project.run("result", run).stdout == "running\n"
     gate.write_text("")
     ended(project, run)
 

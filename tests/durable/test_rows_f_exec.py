@@ -457,6 +457,15 @@ def test_f18_status_tells_how_the_whole_stands(project):
     assert "Tasks: 0 running" in project.run("status").stdout
 
 
+def test_f20_runs_tell_the_whole_command_where_nobody_looks_and_the_function_that_is_called(project):
+    project.run("exec", "echo", *["word"] * 20)
+    project.run("exec", "--function", "json:dumps", "--arg", "x")
+    call, command = project.run("runs").stdout.splitlines()[1:]
+
+    assert call.endswith("  json:dumps")
+    assert command.endswith("echo" + " word" * 20)
+
+
 def test_f20_runs_can_be_asked_for_by_status(project):
     project.run("exec", "true")
     project.run("exec", "false")

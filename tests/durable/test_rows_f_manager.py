@@ -12,7 +12,9 @@ import pytest
 from waiting import ended, until
 
 from spry.core.manifest import Manifest
+from spry.errors import HostError
 from spry.manager.autostart import STEADY, Standing
+from spry.manager.service import Manager
 
 
 @pytest.fixture
@@ -186,6 +188,38 @@ def test_a_wrong_manifest_is_told_in_the_log_and_stops_no_other(project):
     log = project.read(".spry/logs/manager.log")
     assert 'unknown key "polcy"' in log
     assert '"name" is missing' in log
+
+
+def test_a_manager_that_cannot_write_how_all_stands_says_so_and_goes_on(project):
+    project.path(".spry/manager.json").mkdir()
+    autostart(project, "good", "sh", "-c", "echo $$ >> pids; sleep 60", mode="ensure", backoff=0.01)
+    project.run("manager", "start")
+    until(lambda: len(lines(project, "pids")) == 1)
+    os.kill(int(lines(project, "pids")[0]), signal.SIGKILL)
+
+    until(lambda: len(lines(project, "pids")) == 2)
+    assert "manager.json cannot be written" in project.read(".spry/logs/manager.log")
+
+
+def test_what_no_process_can_be_made_for_is_tried_again(project):
+    autostart(project, "good", "true", mode="ensure", max_restarts=1, backoff=0.01)
+    said, before = [], signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def launch(_):
+        raise HostError("cannot start a process")
+
+    try:
+        Manager(str(project.folder), launch, said.append).run(0)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    assert said == ["cannot start a process", "good: could not be started (exit code 3)"] * 2
+
+
+def test_a_manager_that_is_stopped_says_so(project):
+    assert project.run("manager", "stop").stderr == "no manager is running\n"
+    project.run("manager", "start")
+    assert project.run("manager", "stop").stderr == "the manager has left; what it started goes on\n"
 
 
 def test_a_manifest_that_comes_later_is_seen(project):
