@@ -131,6 +131,10 @@ def _leave(go: Callable[[Starting], int], line: int, said: int) -> NoReturn:
         starting = Starting(line)
         code = go(starting)
         starting.ended(code)
+    except BaseException:  # noqa: BLE001 - it ends here, whatever it is
+        import traceback  # noqa: PLC0415 - nobody else would tell of this mistake of ours
+
+        traceback.print_exc()
     finally:
         os._exit(code)
 

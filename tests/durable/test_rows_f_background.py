@@ -233,6 +233,14 @@ def test_what_spry_has_to_say_of_it_is_kept_beside_the_run(project):
     assert "timed out after 0.1s" in project.read(f".spry/runs/{run}/said")
 
 
+def test_what_breaks_the_process_in_the_background_is_told():
+    program = "from spry.manager.detached import apart; print(apart(lambda _: 1 / 0))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "Begun(run='', code=3)\n"
+    assert "ZeroDivisionError" in ran.stderr
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="reads /proc")
 def test_f17_the_process_list_shows_project_id_and_name(project):
     gate = project.fifo("gate")
