@@ -12,7 +12,7 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from spry.errors import INTERNAL, HostError
+from spry.errors import INTERNAL, HostError, SpryError
 from spry.execute.title import show
 
 TYPE_CHECKING = False
@@ -130,6 +130,10 @@ def _leave(go: Callable[[Starting], int], line: int, said: int) -> NoReturn:
                 _close(int(name))
         starting = Starting(line)
         code = go(starting)
+        starting.ended(code)
+    except SpryError as error:
+        os.write(2, f"Error: {error.gist}\n  hint: {error.hint}\n".encode())
+        code = error.exit_code
         starting.ended(code)
     except BaseException:  # noqa: BLE001 - it ends here, whatever it is
         import traceback  # noqa: PLC0415 - nobody else would tell of this mistake of ours

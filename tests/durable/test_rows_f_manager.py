@@ -129,6 +129,16 @@ def test_f41_a_wrong_time_is_told(project):
     assert "SPRY_MANAGER_LIFETIME_TIMEOUT" in done.stderr
 
 
+def test_f41_a_wrong_time_is_told_where_a_command_starts_the_manager(project):
+    project.env["SPRY_MANAGER_LIFETIME_TIMEOUT"] = "soon"
+    autostart(project, "good", "true")
+    ran = project.run("exec", "echo", "hi")
+    project.env["SPRY_MANAGER_LIFETIME_TIMEOUT"] = "60"
+
+    assert (ran.exit_code, ran.stdout) == (0, "hi\n")
+    assert ran.stderr.startswith("Error: SPRY_MANAGER_LIFETIME_TIMEOUT: expected a duration")
+
+
 def test_of_several_that_start_at_once_one_becomes_the_manager(project):
     autostart(project, "hello", "sh", "-c", "echo hi >> said; sleep 60", mode="ensure")
     starts = [project.start("manager", "start") for _ in range(6)]
