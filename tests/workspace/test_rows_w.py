@@ -377,7 +377,7 @@ def test_w20_status_shows_the_repositories(yard):
     done = yard.run("workspace", "status")
 
     assert done.exit_code == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["a", "b", "1", "here"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["a", "b", "../b/Spryfile.md:1:13:", "here"]
     assert f"2 tasks  the virtual environment {made}" in done.stdout
 
 
