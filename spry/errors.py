@@ -10,7 +10,7 @@ A user's mistake is always one of these and is printed without a traceback; anyt
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import os
 import tempfile
 import time
 from contextlib import suppress
-from typing import NamedTuple
 
 from spry.api.history import place
 from spry.artifacts import holds, restoring, snapshots
@@ -15,6 +14,7 @@ from spry.engine.artifacts import Artifacts, Place
 from spry.engine.keepsakes import OWNER as MADE
 from spry.engine.keepsakes import owner_of
 from spry.errors import HostError, SpryError, UsageError
+from spry.record import NamedTuple
 from spry.store.lock import alive
 
 TYPE_CHECKING = False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.api.graph import TaskGraph
 from spry.api.retry import RetryPolicy
 from spry.api.running import granted
 from spry.api.task import Task, TaskType, bind
 from spry.core.model import SHELLS
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.api.load import compiled
 from spry.api.places import NAMES, STDIN, expand, find, is_runbook, read
 from spry.core.text import plural
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

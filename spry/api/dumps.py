@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from itertools import chain
-from typing import Any
 
 from spry import __version__
 from spry.api.history import place
@@ -20,6 +19,7 @@ from spry.store import dump as store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from spry.store.queues import Broker
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from spry.api.places import is_runbook
 from spry.api.single import Execution, checked, command, from_spec, function, limits, single, stdin, whole
@@ -14,6 +13,7 @@ from spry.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from spry.api import specs
     from spry.api.wishes import Wishes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.api.places import STDIN, project
 from spry.core.fingerprint import definition, digest
@@ -12,6 +11,7 @@ from spry.core.plan import Selection
 from spry.engine.project import upward
 from spry.errors import HostError
 from spry.execute.identity import mine
+from spry.record import NamedTuple
 from spry.store import database
 from spry.store.history import Beginning, History, Left, Unrecorded, durations, work_of
 from spry.store.lock import claimed

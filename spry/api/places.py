@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import NamedTuple
 
 from spry.engine.project import upward
 from spry.errors import HostError, UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,16 +6,17 @@ import errno
 import os
 import stat
 import sys
-from typing import NamedTuple, Self
 
 from spry.artifacts.files import write_whole
 from spry.errors import INTERNAL, UsageError
+from spry.record import NamedTuple
 from spry.view.reports.formats import FORMATS, written
 from spry.view.reports.story import Chronicle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Self
 
     from spry.api.places import File
     from spry.core.model import Plan

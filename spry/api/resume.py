@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.api.history import Origin
 from spry.api.load import load
@@ -14,6 +13,7 @@ from spry.core.fingerprint import definition
 from spry.core.model import Settings, Task
 from spry.core.plan import Selection, select, waits_for_all
 from spry.errors import UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

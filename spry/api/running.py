@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import NamedTuple
 
 from spry.api.history import place, recall, recorded
 from spry.api.wishes import alone, bind, needs, refuse, unanswerable
@@ -15,6 +14,7 @@ from spry.engine.loop import Options, run
 from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
 from spry.execute.pair import split
+from spry.record import NamedTuple
 from spry.store.lock import run_folder
 
 TYPE_CHECKING = False

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from stat import S_ISREG
-from typing import Any, NamedTuple
 
 from spry.api.history import Origin
 from spry.core.model import Plan, Settings, Step, Task
 from spry.core.plan import Selection
 from spry.errors import UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from spry.api.places import File
     from spry.api.wishes import Wishes

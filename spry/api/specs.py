@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.api.places import OWN, project
 from spry.api.project import needed
@@ -11,6 +10,7 @@ from spry.core.fence import is_name
 from spry.core.source import decode
 from spry.core.text import did_you_mean
 from spry.errors import HostError, Problem, RunbookError, UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

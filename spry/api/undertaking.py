@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 from contextvars import copy_context
-from typing import NamedTuple
 
 from spry.api.context import Handling
 from spry.api.retry import RetryPolicy
@@ -20,6 +19,7 @@ from spry.core.model import Plan, Settings, Step
 from spry.core.model import Task as Cell
 from spry.errors import SpryError
 from spry.execute.protocol import Withdrawn
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 import time
-from typing import NamedTuple
 
 from spry.api.queues import connect, names_of
 from spry.errors import FAILED, INTERNAL, INVALID, SpryError
+from spry.record import NamedTuple
 from spry.store.reservations import Reservations
 
 TYPE_CHECKING = False

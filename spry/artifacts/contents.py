@@ -11,9 +11,9 @@ import stat
 import time
 from contextlib import contextmanager
 from errno import ELOOP
-from typing import NamedTuple
 
 from spry.errors import SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

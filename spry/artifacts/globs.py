@@ -9,9 +9,9 @@ a pattern names them.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.errors import HostError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

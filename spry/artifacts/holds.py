@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import NamedTuple
 
 from spry.artifacts.blobs import Blobs, DamagedError
 from spry.artifacts.copying import written
 from spry.artifacts.files import write_whole
 from spry.artifacts.snapshots import load
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

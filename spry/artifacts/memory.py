@@ -10,7 +10,8 @@ import marshal
 import os
 from binascii import crc32
 from contextlib import suppress
-from typing import NamedTuple
+
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

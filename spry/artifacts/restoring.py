@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from spry.artifacts.blobs import DamagedError, unwritable
 from spry.artifacts.copying import BUFFER, copied, written
@@ -17,6 +16,7 @@ from spry.artifacts.snapshots import FOLDER, LINK, Entry, Snapshot, shown
 from spry.artifacts.walk import FOLDER as OPEN_FOLDER
 from spry.core.saving import Place, clashes
 from spry.errors import HostError, SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

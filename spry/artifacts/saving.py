@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import NamedTuple
 
 from spry.artifacts import memory
 from spry.artifacts.blobs import unwritable
@@ -15,6 +14,7 @@ from spry.artifacts.walk import FOLDER as OPEN_FOLDER
 from spry.artifacts.walk import matched
 from spry.core.saving import Place, clashes
 from spry.errors import SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ one: of paths, kinds, permissions and contents only, so that the same tree has t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from spry.artifacts.snapshots import shown
 from spry.errors import HostError, SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ leads to every line on the right. A `│` with `─` on both sides is a trunk th
 from __future__ import annotations
 
 from itertools import permutations, product
-from typing import NamedTuple
 
 from spry.core.layout import arrange
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
 from spry.core import dotenv
 from spry.core.model import Graph, Runbook
@@ -12,6 +11,7 @@ from spry.core.runbook import assemble
 from spry.core.source import Source
 from spry.core.template import prepare
 from spry.errors import UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from spry.core import fence
 from spry.core.flags import TASK_FLAGS
 from spry.core.words import Unterminated, next_word
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

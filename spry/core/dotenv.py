@@ -14,9 +14,8 @@ r"""Reading `KEY=VALUE` and `export KEY=VALUE` lines, as env cells and `--env-fi
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.environment import Assignment, Part
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ rebuilt (`core/result.py`).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

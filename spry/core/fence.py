@@ -10,11 +10,10 @@ The same grammar reads a `<!-- spry: NAME [flags] -->` comment and the flags of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.flags import FOREIGN, Flag, Flags, Wrong
 from spry.core.text import did_you_mean, edits
 from spry.core.words import Fault, Unterminated, Word, braces, next_word
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

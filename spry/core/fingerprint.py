@@ -7,9 +7,8 @@ parts have one text, and neither order nor machine has a say in it: no absolute 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.model import Settings
+from spry.record import NamedTuple
 
 try:
     from _blake2 import blake2b  # hashlib loads OpenSSL first, which costs a fifth of Python's own start

@@ -5,14 +5,14 @@ Each flag concerns exactly one thing: `order` (graph), `files` (artifacts), `mes
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 from spry.core import values
 from spry.core.saving import parse as saving
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     # A reader turns the text of a value into the value, or into a sentence that says what is wrong with it.
     Reader = Callable[[str], object]

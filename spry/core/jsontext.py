@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from _json import scanstring
 from json import JSONDecodeError
-from typing import NamedTuple
+
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

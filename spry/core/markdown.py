@@ -6,11 +6,10 @@ nothing about fences); positions and info strings are read from the source lines
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from markdown_it import MarkdownIt
 
 from spry.core.windows import windows
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ They are NamedTuples, not dataclasses: `import dataclasses` alone costs as much 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ and its C loader crashes the process on deep nesting. Importing this module impo
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import yaml
 from frontmatter.default_handlers import YAMLHandler
+
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.model import Plan, Step
 from spry.core.roots import graphs_of, roots_of, several
 from spry.errors import UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,9 @@ Nothing is looked up on the machine here. What a cell is, a shell script or some
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.model import HANDLED
 from spry.errors import HostError, UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

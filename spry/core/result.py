@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.events import Outcome, Reason, RunFinished, RunStarted, TaskFinished
 from spry.errors import FAILED, INTERNAL, INVALID, OK, TIMED_OUT
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ matter speak for their own file; names and partials are shared by all files give
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core import fence, frontmatter, markdown
 from spry.core.defaults import Defaults
 from spry.core.fields import Fields, contradictions
@@ -16,6 +14,7 @@ from spry.core.model import ENV, SHELLS, Settings, Task
 from spry.core.partials import Partial
 from spry.core.passage import Passage
 from spry.core.words import Fault, Unterminated, next_word
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ front of a pattern, `!` takes what it matches out of what the others save.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

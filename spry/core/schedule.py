@@ -14,11 +14,10 @@ monotonic clock in seconds; nothing here reads a clock. Rules that the words of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.events import ConfirmationAsked, Outcome, Reason, TaskFinished, TaskRetrying, TaskStarted
 from spry.core.priority import ASKING, BACKOFF, DONE, PENDING, RUNNING, Crowd, Timers, Turns, link
 from spry.core.result import Ending, Verdict, consequence, judge
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.errors import Problem
+from spry.record import NamedTuple
 
 BOM = "\ufeff"
 

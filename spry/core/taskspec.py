@@ -5,13 +5,12 @@ The names are those of weft's TaskSpec. Every problem of a file is reported at o
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.fence import is_name
 from spry.core.jsontext import MalformedError, Value, parse
 from spry.core.text import closest, listing
 from spry.core.values import is_variable
 from spry.errors import RunbookError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

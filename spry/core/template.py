@@ -6,11 +6,10 @@ becomes a reference to that. In cells of other interpreters the text of the valu
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.model import Expression
 from spry.core.passage import Composed, Passage, Piece
 from spry.errors import FAILED, SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ only the parser can say; it is then handed a larger one.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import NamedTuple
 
 from spry.artifacts import holds, restoring, saving, snapshots
 from spry.artifacts.blobs import Blobs, DamagedError, unwritable
@@ -16,6 +15,7 @@ from spry.artifacts.holds import Hold
 from spry.core.artifacts import savers, savings_of
 from spry.core.fingerprint import digest
 from spry.errors import SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

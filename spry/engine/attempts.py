@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.core.model import HANDLED
 from spry.core.program import is_handled
@@ -13,6 +12,7 @@ from spry.errors import HostError, SpryError
 from spry.execute.command import ScriptFolder, command
 from spry.execute.interpreter import resolve
 from spry.execute.protocol import Attempt
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ tells of its end once its files are saved. What takes a moment only is done at o
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from spry.core.events import Reason
 from spry.core.result import Ending
 from spry.errors import HostError, SpryError
 from spry.execute.protocol import Exited
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.difference import AFTERWARDS, brief, differences
 from spry.core.events import Outcome, Reason, TaskFinished
 from spry.core.fingerprint import decode
 from spry.engine.freshness import counts
 from spry.engine.identity import without
 from spry.errors import SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

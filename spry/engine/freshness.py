@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.artifacts.contents import Contents, Known, LengthyError
 from spry.artifacts.globs import find, needs_library, require
@@ -13,6 +12,7 @@ from spry.core.fingerprint import Part, decode, digest, encode
 from spry.core.result import Ending
 from spry.engine.identity import Identities, Sum
 from spry.errors import SpryError, UsageError
+from spry.record import NamedTuple
 from spry.store.cache import Success
 
 TYPE_CHECKING = False

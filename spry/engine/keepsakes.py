@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
 
 from spry.artifacts import holds, restoring, saving, snapshots
 from spry.artifacts.blobs import Blobs
@@ -18,6 +17,7 @@ from spry.artifacts.snapshots import FILE, LINK, Entry
 from spry.core.fingerprint import digest
 from spry.core.saving import Saving
 from spry.errors import SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from spry.core.events import (
     ConfirmationAsked,
@@ -19,6 +18,7 @@ from spry.core.result import Ending, counts, exit_code, fold, kept_running, own_
 from spry.core.schedule import Schedule
 from spry.errors import FAILED, INTERNAL, TIMED_OUT, HostError, SpryError
 from spry.execute.protocol import Attempt, Exited, Output, Paused, Progress, Signalled
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from spry.errors import HostError, UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ first of the empty lines goes back to the task's working folder. Programs that a
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.core.program import HANDLER
 from spry.errors import HostError
 from spry.execute.interpreter import STRICT, Interpreter, resolve
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

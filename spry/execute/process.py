@@ -10,7 +10,8 @@ import _thread
 import errno
 import os
 import signal
-from typing import NamedTuple
+
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

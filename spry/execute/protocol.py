@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from spry.record import NamedTuple, Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from typing import NamedTuple
 
 from spry.errors import INTERNAL, HostError, SpryError
 from spry.execute.title import show
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ processes that run at the same time wait for each other, and a crash leaves what
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from spry.record import NamedTuple
 from spry.store import database
 from spry.store.database import Error
 from spry.store.rows import as_json

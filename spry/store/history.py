@@ -6,9 +6,9 @@ What cannot be written costs the record, never the run: it is told in one line, 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from spry.core.events import Outcome, RunFinished, RunStarted, TaskFinished, TaskOutput, TaskStarted
+from spry.record import NamedTuple
 from spry.store.ledger import Ledger
 from spry.store.lock import claimed, run_folder
 from spry.store.rows import as_json, row_of, text

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
 
 from spry.errors import HostError, UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

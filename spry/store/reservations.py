@@ -17,9 +17,9 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from spry.errors import HostError, UsageError
+from spry.record import NamedTuple
 from spry.store.lock import is_held
 from spry.store.queues import CREATE, Message
 

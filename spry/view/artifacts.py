@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
 
 from spry.core.text import format_size, plural
+from spry.record import NamedTuple
 from spry.view.columns import printable, table
 
 TYPE_CHECKING = False

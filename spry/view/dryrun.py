@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.text import plural
+from spry.record import NamedTuple
 from spry.view.columns import printable
 from spry.view.facts import HIDDEN, facts
 from spry.view.listing import labelled, script

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
 
 from spry.core.events import rfc3339
 from spry.core.text import format_duration, plural
+from spry.record import NamedTuple
 from spry.view.columns import cut, printable, table
 
 TYPE_CHECKING = False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.model import is_elsewhere
+from spry.record import NamedTuple
 from spry.view.columns import fill, printable, width, wrap
 from spry.view.facts import facts
 from spry.view.screen import paint

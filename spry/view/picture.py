@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.boxes import draw_boxes
 from spry.core.lanes import EMPTY, draw_lanes
 from spry.core.path import critical_path
+from spry.record import NamedTuple
 from spry.view import columns
 
 TYPE_CHECKING = False

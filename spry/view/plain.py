@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
 
 from spry.core.events import (
     RunFinished,
@@ -13,6 +12,7 @@ from spry.core.events import (
     TaskRetrying,
     TaskStarted,
 )
+from spry.record import Protocol
 from spry.view.outcomes import Account
 from spry.view.screen import STREAMS
 from spry.view.spool import Spool

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
+from spry.record import NamedTuple
 from spry.view.outlet import Outlet, is_terminal, same
 
 TYPE_CHECKING = False

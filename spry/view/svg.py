@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
-from typing import NamedTuple
 
 from spry.core.layout import Spot, arrange
 from spry.core.path import critical_path
 from spry.core.text import plural
+from spry.record import NamedTuple
 from spry.view.markup import attribute
 
 TYPE_CHECKING = False

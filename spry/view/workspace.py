@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.events import RunFinished, RunStarted, TaskFinished, TaskOutput, TaskRetrying
 from spry.core.text import format_duration, plural
+from spry.record import NamedTuple
 from spry.view.columns import fill, width
 from spry.view.screen import STREAMS, paint
 from spry.view.spool import Spool

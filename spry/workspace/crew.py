@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from spry.api.history import origin, recorded
 from spry.api.running import expect, grace_of, prepared, ready
@@ -12,6 +11,7 @@ from spry.core.events import Reason, RunFinished, RunStarted, TaskFinished
 from spry.core.plan import Selection
 from spry.core.result import counts, exit_code
 from spry.errors import HostError, SpryError
+from spry.record import NamedTuple
 from spry.workspace.results import FAILURE, SUCCEEDED, RepositoryResult, command_code
 from spry.workspace.titles import Titles
 

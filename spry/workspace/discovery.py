@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
-from typing import NamedTuple
 
 from spry.errors import UsageError
+from spry.record import NamedTuple
 from spry.workspace.members import NAME, listed
 
 TYPE_CHECKING = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 from spry.core.edges import Edges
 from spry.core.events import Outcome
@@ -13,6 +12,7 @@ from spry.core.plan import Selection, select, waits_for_all
 from spry.core.source import Source, decode
 from spry.core.text import did_you_mean
 from spry.errors import Problem, RunbookError, UsageError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple, Protocol
 
 from spry.api.running import cores, jobs_of, pair, scratch_folder
 from spry.core.events import Outcome
@@ -12,6 +11,7 @@ from spry.engine.loop import Options, run
 from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
 from spry.execute.protocol import Signalled
+from spry.record import NamedTuple, Protocol
 from spry.workspace.crew import Member
 from spry.workspace.joined import combined, in_order, join
 from spry.workspace.results import FAILURE, SKIPPED, RepositoryResult, WorkspaceTaskResult, workspace_code

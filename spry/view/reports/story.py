@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from spry.core.events import Outcome, RunFinished, RunStarted, TaskFinished, TaskOutput, TaskRetrying, TaskStarted
 from spry.core.result import counts
 from spry.errors import INTERNAL
+from spry.record import NamedTuple
 from spry.view.outcomes import LAST_LINES, MARKS, outcome
 from spry.view.reports.tails import Output, Shelf, Tail
 from spry.view.screen import plain

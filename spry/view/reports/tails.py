@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from tempfile import SpooledTemporaryFile
-from typing import NamedTuple
 
+from spry.record import NamedTuple
 from spry.view.escapes import without
 
 TYPE_CHECKING = False
