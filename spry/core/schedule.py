@@ -189,6 +189,7 @@ class Schedule:
         """One task is given up: it is stopped, or never starts; what does not need it goes on."""
         node = self._nodes[task]
         if node.state in UNDER_WAY:
+            node.verdict = None  # also of one whose time is over: it must not be tried again
             self._stop(node, INTERRUPTED)
         elif node.state != DONE:
             self._turns.left(node)

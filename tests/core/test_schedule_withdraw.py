@@ -64,3 +64,14 @@ def test_a_withdrawn_task_is_not_tried_again():
     world.end("a", BAD)
 
     assert world.outcomes == {"a": INTERRUPTED}
+
+
+def test_a_task_that_is_withdrawn_while_it_runs_out_of_time_is_not_tried_again():
+    world = World(task("a", attempts=2, timeout=1.0))
+    world.take()
+    world.schedule.tick(1.0)
+    withdraw(world, "a")
+    world.schedule.stops()
+    world.end("a", BAD)
+
+    assert world.outcomes == {"a": INTERRUPTED}
