@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import signal
 
-# A script that starts the suite with `&` has it ignore the interrupt, and so would every command of a test.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A script that starts the suite with `&` or nohup has it ignore signals, and so would every command of a test.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
