@@ -96,6 +96,15 @@ def environ(pid: int) -> bytes:
         return b""
 
 
+def command(pid: int) -> bytes:
+    """The command line of a process; empty if it cannot be read, or while the process starts a program."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as stream:
+            return stream.read()
+    except OSError:
+        return b""
+
+
 def marked(assignment: bytes) -> list[int]:
     """The numbers of the processes that have this `NAME=value` in their environment, as far as we may see it."""
     found = numbers()

@@ -24,6 +24,7 @@ SHORT = 0.25  # seconds in which no machine starts so many processes that their 
 ROUNDS = 50  # looks for those who are born while we look
 MANY = 400  # numbers: beyond that it is faster to ask which processes there are
 LOOKS = 4  # at a process without an environment, a few thousandths of a second apart, until that is believed
+STARTS = 100  # the same for one without a command line as well: it is about to start a program
 TICK = 0.02  # seconds: births are told in ticks of a hundredth
 LOADAVG = "/proc/loadavg"
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -160,9 +161,9 @@ class Strays:
         belongs to those that ran when it was born, and dies with the last of them; it may be none of theirs if it is
         `shared` who starts processes here.
         """
-        from spry.execute.census import environ as environ_of  # noqa: PLC0415 - is loaded
+        from spry.execute import census  # noqa: PLC0415 - is loaded
 
-        environ = environ_of(one.pid)
+        environ = census.environ(one.pid)
         if _has(environ, ended):
             return True
         if not self._adopts:
@@ -170,9 +171,10 @@ class Strays:
         for other in others:
             if other.process.pid in (one.session, one.group) or _has(environ, other):
                 return False
-        if len(environ) < 2 and others and self._bare.get(one.pid, 0) < LOOKS:
-            self._bare[one.pid] = self._bare.get(one.pid, 0) + 1
-            return None  # in the middle of starting a program it has none
+        if len(environ) < 2 and others:
+            looks = self._bare[one.pid] = self._bare.get(one.pid, 0) + 1
+            if looks <= (LOOKS if census.command(one.pid) else STARTS):
+                return None  # in the middle of starting a program it has none
         mark = b"\0SPRY_RUN_ID=%s\0" % ended.env.get(b"SPRY_RUN_ID", b"")
         return mark in environ or (not self.shared and all(other.began > one.born + TICK for other in others))
 
