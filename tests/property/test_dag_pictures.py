@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spry.core.boxes import draw_boxes
@@ -14,8 +14,8 @@ from spry.view.dag import draw
 from spry.view.picture import BOXES_TO_ASCII
 
 NAME = re.compile(r"task\d+")
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=8, deadline=None)
 
 
 def plan_of(deps):

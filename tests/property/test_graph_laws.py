@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import networkx as nx
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spry.core.graph import build
@@ -12,7 +12,7 @@ from spry.core.plan import Selection, layers, select, waits_for_all
 from spry.errors import UsageError
 
 NAMES = [f"t{number}" for number in range(12)]
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+FEW = settings(max_examples=80, deadline=None)
 
 
 @st.composite
