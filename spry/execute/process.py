@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # Every signal whose default can be restored: the C library keeps 32 and 33, and nobody can change the two others.
 DEFAULTS = [number for number in range(1, signal.NSIG) if number not in (32, 33, signal.SIGKILL, signal.SIGSTOP)]
-NEVER = float("inf")
 RESERVE = 16  # descriptors
 # The machine is short of something that another process may give back.
 SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
@@ -108,44 +107,6 @@ class Process:
                 os.close(descriptor)
         self.pipes.clear()
         self.pidfd = -1
-
-
-class Running:
-    """An attempt with a process, since `began` (seconds since the machine started).
-
-    `kill_at` is when politeness ends (0: there is none), `terminated` says that TERM was sent, `drain_until` is known
-    once the process has ended, `give_up` once its group was killed; `pause` is the time to the next look whether
-    somebody is left, `looks` the number of those that found strays, `stray_until` when these are given up. `left` is
-    who was still there when it had ended, by number; `asked` who of the strays got a signal, and `beyond` who could not
-    be killed.
-    """
-
-    __slots__ = (
-        "asked", "began", "beyond", "drain_until", "env", "give_up", "kill_at", "left", "looks", "pause", "process",
-        "status", "stray_until", "task", "terminated",
-    )  # fmt: skip
-
-    def __init__(self, attempt: Attempt, process: Process, began: float) -> None:
-        self.task = attempt.task
-        self.env = attempt.env
-        self.process = process
-        self.began = began
-        self.kill_at = 0.0
-        self.terminated = False
-        self.drain_until = self.give_up = self.stray_until = NEVER
-        self.pause = 0.001
-        self.looks = 0
-        self.left: dict[int, str] = {}
-        self.asked: set[int] = set()
-        self.beyond: set[str] = set()
-        self.status: Status | None = None
-
-    def postpone(self, seconds: float) -> None:
-        """Time stood still for so long."""
-        self.kill_at += seconds if self.kill_at else 0.0
-        self.drain_until += seconds
-        self.give_up += seconds
-        self.stray_until += seconds
 
 
 class Launcher:

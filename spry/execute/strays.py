@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from spry.execute.census import Entry
-    from spry.execute.process import Running
+    from spry.execute.endings import Running
 
 BOUND = 10.0  # seconds that the killed may take to die before they are left to their fate
 SHORT = 0.25  # seconds in which no machine starts so many processes that their numbers start again

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from spry.core.masking import Stream
+    from spry.execute.reactor import Reactor
     from spry.execute.signals import Handler
 
-    Poll = select.epoll | select.poll
     Modes = list[int | list[bytes | int]]
 
 CHUNK = 65536
@@ -67,28 +67,20 @@ class Relay:
             raise OSError(*error.args) from None
         self._listen()
 
-    def attend(self, poll: Poll, watched: dict[int, Callable[[], None]], act: Callable[[], None]) -> None:
+    def attend(self, reactor: Reactor, act: Callable[[], None]) -> None:
         """Have a loop call `act` when there is something to pump, and only then."""
         inner = _mask(select.POLLIN, wanted=len(self._shown) < MOST) | _mask(select.POLLOUT, wanted=bool(self._keys))
         user = _mask(select.POLLIN, wanted=len(self._keys) < MOST) | _mask(select.POLLOUT, wanted=bool(self._shown))
-        masks = {self._inner: inner} if self._deaf else {self._inner: inner, self._user: user}
+        reactor.watch(self._inner, act, inner)
         if self._deaf:
-            self._ignore(self._user, poll, watched)
-        for descriptor, mask in masks.items():
-            if descriptor in watched:
-                poll.modify(descriptor, mask)
-            else:
-                watched[descriptor] = act
-                poll.register(descriptor, mask)
+            reactor.release(self._user)
+        else:
+            reactor.watch(self._user, act, user)
 
-    def leave(self, poll: Poll, watched: dict[int, Callable[[], None]]) -> None:
+    def leave(self, reactor: Reactor) -> None:
         """Be called no more."""
-        for descriptor in (self._inner, self._user):
-            self._ignore(descriptor, poll, watched)
-
-    def _ignore(self, descriptor: int, poll: Poll, watched: dict[int, Callable[[], None]]) -> None:
-        if watched.pop(descriptor, None):
-            poll.unregister(descriptor)
+        reactor.release(self._inner)
+        reactor.release(self._user)
 
     def pump(self, *, show: bool) -> None:
         """Move what can be moved without waiting; without `show` nothing to the user, as it is not recorded so far."""

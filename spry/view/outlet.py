@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from stat import S_ISFIFO, S_ISSOCK
 
-from spry.view.spool import Spool
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+    from spry.view.spool import Spool
 
 TOGETHER = 64 * 1024  # bytes collected before they are written without being asked
 WAITING = 1024 * 1024  # bytes kept in memory for a slow reader
@@ -32,7 +32,7 @@ class Outlet:
         self._own = _unblocked(self._fd) if self._waits else -1
         self._buffer = bytearray()
         self._head = memoryview(b"")
-        self._backlog = Spool(WAITING)
+        self._backlog: Spool | None = None  # what waits behind the head
         self._gone = False
         self.error: OSError | None = None
         self.fresh = True
@@ -69,7 +69,8 @@ class Outlet:
         """Write the rest, however long the reader takes."""
         self.flush()
         self._drain()
-        self._backlog.close()
+        if self._backlog is not None:
+            self._backlog.close()
         if self._own >= 0:
             os.close(self._own)
             self._own = -1
@@ -78,6 +79,10 @@ class Outlet:
         if not self._head:
             self._head = memoryview(data)
             return
+        if self._backlog is None:
+            from spry.view.spool import Spool  # noqa: PLC0415 - only for a slow reader
+
+            self._backlog = Spool(WAITING)
         try:
             self._backlog.put(0, data)
         except OSError:  # no room for what waits: rather a slow run than a lost line
@@ -104,7 +109,7 @@ class Outlet:
             return False
         self._head = self._head[written:]
         if not self._head:
-            following = self._backlog.take()
+            following = self._backlog.take() if self._backlog else None
             self._head = memoryview(following[1] if following else b"")
         return True
 
@@ -131,7 +136,8 @@ class Outlet:
         self._gone = True
         self._head = memoryview(b"")
         self._buffer.clear()
-        self._backlog.close()
+        if self._backlog is not None:
+            self._backlog.close()
         if not isinstance(error, BrokenPipeError | ConnectionResetError):
             self.error = error
 

@@ -15,7 +15,6 @@ from spry.core.events import (
 from spry.record import Protocol
 from spry.view.outcomes import Account
 from spry.view.screen import STREAMS
-from spry.view.spool import Spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from spry.core.events import Event
     from spry.core.model import Plan
     from spry.view.screen import Screen
+    from spry.view.spool import Spool
 
 MODES = ("auto", "live", "group", "prefix", "raw", "quiet")
 BEAT = 0.1
@@ -135,7 +135,11 @@ class Group:
         if self._streaming and event.task not in self._kept:
             self._write(event.task, event.stream, event.data)
             return
-        spool = self._spools.setdefault(event.task, Spool())
+        spool = self._spools.get(event.task)
+        if spool is None:
+            from spry.view.spool import Spool  # noqa: PLC0415 - only for output that is held back
+
+            spool = self._spools[event.task] = Spool()
         try:
             spool.put(STREAMS.index(event.stream), event.data)
         except OSError:  # no room for what waits: rather shown early than lost

@@ -219,7 +219,7 @@ def encoded(text: str, encoding: str) -> bytes:
 
 def _span(span: Span, *, colour: bool) -> str:
     style, text = ("", span) if isinstance(span, str) else span
-    if not text.isprintable():
+    if not text.replace("\n", "").isprintable():
         from spry.view.columns import printable  # noqa: PLC0415 - only for odd text
 
         text = printable(text)
