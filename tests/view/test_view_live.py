@@ -225,7 +225,7 @@ def test_what_others_say_stands_above_the_board(stage):
 
 def test_output_that_cannot_be_kept_stands_above_the_board(stage, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    monkeypatch.setattr("spry.view.plain.Spool", partial(Spool, 200))
+    monkeypatch.setattr("spry.view.spool.Spool", partial(Spool, 200))
     stage = stage(columns=80)
     stage.see(started("a", "b"), begun("a"), beat=1.0)
     seen = stage.see(*[said("a", f"{number}\n") for number in range(80)], beat=2.0)
