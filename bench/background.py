@@ -48,6 +48,7 @@ def main() -> None:
     with scratch() as (folder, env):
         subprocess.run([*spry_command(), "init"], cwd=folder, env=env, stdout=subprocess.DEVNULL, check=True)
         rounds = [turn(folder, env) for _ in range(chosen.rounds)]
+        subprocess.run([*spry_command(), "manager", "stop"], cwd=folder, env=env, capture_output=True, check=True)
     best = {name: min(one[name] for one in rounds) for name in rounds[0]}
     unit = best["python -c pass"]
     rows = [{"what": name, "s": seconds, "times bare": seconds / unit} for name, seconds in best.items()]

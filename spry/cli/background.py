@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spry.cli.options import Request
-    from spry.manager.detached import Starting
+    from spry.manager.detached import Begun, Starting
     from spry.view.screen import Screen
 
     Carry = Callable[[Request], int]
@@ -23,8 +23,8 @@ GRACE = 15.0  # seconds that `spry stop` waits for the end of a run, unless told
 WITHOUT = ("wait", "dry_run", "show_dag", "json", "interactive", "no_history", "verbose")
 
 
-def detach(request: Request, screen: Screen, carry_out: Carry) -> int:
-    """Have a run carried out in the background and print its id; the exit code tells whether it has begun."""
+def detach(request: Request, screen: Screen, carry_out: Carry) -> Begun:
+    """Have a run carried out in the background and print its id, if it has begun."""
     from spry.manager.detached import apart, keep_stdin
 
     if request.command not in RUNNING:
@@ -38,7 +38,8 @@ def detach(request: Request, screen: Screen, carry_out: Carry) -> int:
     begun = apart(partial(go, request, carry_out))
     if begun.run:
         screen.show(f"{begun.run}\n")
-    return begun.code
+        screen.flush()  # whoever waits for the id waits for nothing else
+    return begun
 
 
 def _reads_stdin(request: Request) -> bool:
@@ -64,7 +65,7 @@ def go(request: Request, carry_out: Carry, starting: Starting) -> int:
         read_nothing()
     starting.name = request.name or request.spec or request.pipeline or request.function or _first(request)
     output = None if request.command == "exec" else "quiet"
-    return carry_out(request._replace(detach=False, no_wait=False, output=output, begun=starting))
+    return carry_out(request._replace(detach=False, no_wait=False, output=output, begun=starting, no_autostart=True))
 
 
 def _first(request: Request) -> str:

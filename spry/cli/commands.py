@@ -19,12 +19,7 @@ def carry_out(request: Request) -> int:
     screen = standard(no_color=request.no_color)
     try:
         exclusive(request)
-        if request.detach or request.no_wait:
-            from spry.cli.background import detach
-
-            code = detach(request, screen, carry_out)
-        else:
-            code = _command(request, screen)
+        code = (_detach if request.detach or request.no_wait else _command)(request, screen)
     except SpryError as error:
         code = explained(error, screen)
     screen.close()
@@ -32,6 +27,17 @@ def carry_out(request: Request) -> int:
         _complain(screen.error)
         return code or INTERNAL
     return code
+
+
+def _detach(request: Request, screen: Screen) -> int:
+    from spry.cli.background import detach
+
+    begun = detach(request, screen, carry_out)
+    if begun.run:
+        from spry.cli.managing import watch
+
+        watch(begun.home, request, carry_out)
+    return begun.code
 
 
 def _command(request: Request, screen: Screen) -> int:

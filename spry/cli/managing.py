@@ -39,7 +39,8 @@ def manager(request: Request, screen: Screen, carry_out: Carry) -> int:
 def _status(request: Request, screen: Screen, _: Carry) -> int:
     """Who the manager is, and how what it has started stands; 1 without one."""
     from spry.api.history import place
-    from spry.manager.service import account, present
+    from spry.manager.election import present
+    from spry.manager.service import account
 
     home = place(_folder(request))
     pid = present(home).partition(" ")[0]
@@ -70,7 +71,7 @@ def _start(request: Request, screen: Screen, carry_out: Carry) -> int:
 def _stop(request: Request, screen: Screen, _: Carry) -> int:
     """Have the manager leave; what it has started goes on."""
     from spry.api.history import place
-    from spry.manager.service import end, present
+    from spry.manager.election import end, present
 
     home = place(_folder(request))
     was = present(home)
@@ -90,7 +91,8 @@ def _run(request: Request, screen: Screen, carry_out: Carry) -> int:
 def _serve(request: Request, carry_out: Carry, starting: Starting | None) -> int:
     """Be the manager, if nobody else is."""
     from spry.api.history import place
-    from spry.manager.service import LOG, Manager, elected, lifetime
+    from spry.manager.election import elected
+    from spry.manager.service import LOG, Manager, lifetime
 
     folder = os.path.abspath(_folder(request))
     home, idle = place(folder), lifetime()
@@ -103,7 +105,7 @@ def _serve(request: Request, carry_out: Carry, starting: Starting | None) -> int
         read_nothing()
         os.makedirs(os.path.join(home, "logs"), 0o700, exist_ok=True)
         starting("manager", os.path.join(home, "logs"), LOG)
-    Manager(folder, partial(_launch, folder, carry_out), _note).run(idle)
+    Manager(folder, partial(_launch, folder, carry_out), _note, lock).run(idle)
     os.close(lock)
     return 0
 
@@ -140,12 +142,36 @@ def summon(request: Request, carry_out: Carry) -> None:
         return
     assert home is not None
     from spry.manager.autostart import wanted
-    from spry.manager.service import present
 
-    if wanted(home) and not present(home):
-        from spry.manager.detached import apart
+    if wanted(home):
+        see_to(home, request, carry_out)
 
-        apart(partial(_serve, request, carry_out))
+
+def watch(home: str, request: Request, carry_out: Carry) -> None:
+    """See to it that there is a manager for a run in the background, if it is written down in a project.
+
+    Without one the run is as good. Where nothing may start by itself, no manager does.
+    """
+    from spry.api.places import OWN
+    from spry.manager.autostart import enabled
+
+    if os.path.basename(home) == OWN and not request.no_autostart and enabled("SPRY_AUTOSTART_TASKS"):
+        see_to(home, request, carry_out)
+
+
+def see_to(home: str, request: Request, carry_out: Carry) -> None:
+    """Start the manager of a project unless there is one; what keeps it from starting is told on stderr."""
+    from spry.errors import HostError
+    from spry.manager.election import present
+
+    if present(home):
+        return
+    from spry.manager.detached import apart
+
+    try:
+        apart(partial(_serve, request._replace(context=os.path.dirname(home)), carry_out))
+    except HostError as error:
+        os.write(2, f"spry: no manager was started: {error.message}\n".encode())
 
 
 def _folder(request: Request) -> str:

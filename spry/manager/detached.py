@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 SAID = "said"  # the file beside a run
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 CHUNK = 1 << 16
+END = b"\0"  # of what is told on the line
 
 
 class Begun(NamedTuple):
-    """What has become of it: the id of the run, or without one the exit code with which it ended before."""
+    """What has become of it: the id of the run, or without one the exit code with which it ended before.
+
+    `home` is where the run is written down.
+    """
 
     run: str
     code: int = 0
+    home: str = ""
 
 
 class Starting:
@@ -49,7 +54,7 @@ class Starting:
         os.close(said)
         if self.name:
             show(title(folder, run, self.name))
-        self._tell(run)
+        self._tell(f"{run}\n{os.path.dirname(os.path.dirname(folder))}")
 
     def ended(self, code: int) -> None:
         """It is over, perhaps before it began."""
@@ -59,7 +64,7 @@ class Starting:
     def _tell(self, text: str) -> None:
         line, self._line = self._line, -1
         try:
-            os.write(line, f"{text}\n".encode())
+            os.write(line, os.fsencode(text) + END)
         except BrokenPipeError:
             return  # nobody waits any more
         finally:
@@ -96,7 +101,10 @@ def apart(go: Callable[[Starting], int]) -> Begun:
         said.seek(0)
         while data := said.read(CHUNK):
             os.write(2, data)
-    return Begun("", int(told[1:])) if told.startswith("=") else Begun(told, 0 if told else INTERNAL)
+    if told.startswith("="):
+        return Begun("", int(told[1:]))
+    run, _, home = told.partition("\n")
+    return Begun(run, 0 if run else INTERNAL, home)
 
 
 def keep_stdin() -> None:
@@ -109,11 +117,11 @@ def keep_stdin() -> None:
 
 
 def _read(heard: int) -> str:
-    """One line, or nothing if whoever should say it has died. Others may hold the other end for long."""
+    """What is told, or nothing if whoever should tell it has died. Others may hold the other end for long."""
     told = b""
-    while not told.endswith(b"\n") and (data := os.read(heard, 64)):
+    while not told.endswith(END) and (data := os.read(heard, 4096)):
         told += data
-    return told.decode().strip()
+    return os.fsdecode(told.removesuffix(END))
 
 
 def _leave(go: Callable[[Starting], int], line: int, said: int) -> NoReturn:

@@ -1,7 +1,8 @@
 """The manager of a project: one process that starts what starts by itself, and leaves when there is nothing to do.
 
-A lock elects it: whoever does not get it goes away. It is never in the way of a run: detached runs live without it,
-and it ends none. What a dead one has left it takes over, or marks as lost.
+A lock elects it: whoever does not get it goes away. It is never in the way of a run: detached runs have processes of
+their own, and it ends none. What a dead one has left it takes over; a run whose process has died it marks as lost, and
+ends what is left of it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import time
 
 from spry.api.history import archive, place
 from spry.artifacts.files import write_whole
-from spry.errors import INTERNAL, HostError, SpryError, UsageError
-from spry.execute.identity import mine, state, tell
+from spry.errors import INTERNAL, SpryError, UsageError
 from spry.manager.autostart import Manifests, Standing, enabled
 from spry.manager.detached import Begun
+from spry.manager.election import still
 from spry.store.lock import alive
 
 TYPE_CHECKING = False
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
 
     from spry.core.manifest import Manifest
 
-LOCK, ACCOUNT, LOG = "manager.lock", "manager.json", "manager.log"
-TURN = 0.5  # seconds between two looks at what it has started
-LOOK = 5.0  # seconds between two looks at what others have
+ACCOUNT, LOG = "manager.json", "manager.log"
+TURN = 0.5  # seconds between two looks at the runs it knows
+LOOK = 5.0  # seconds between two looks for those that others have started
 LIFETIME = 600.0  # seconds without anything to do
-CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
@@ -48,34 +48,6 @@ def lifetime() -> float:
     return seconds
 
 
-def elected(home: str) -> int:
-    """The lock of the manager, to be held as long as one is it; -1 if somebody else has it. HostError without room."""
-    import fcntl  # noqa: PLC0415 - only here
-
-    try:
-        lock = os.open(os.path.join(home, LOCK), CREATE, 0o600)
-    except OSError as error:
-        raise HostError(f"{error.filename}: {error.strerror}", "make room and write access there") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return -1
-    os.ftruncate(lock, 0)
-    os.write(lock, mine().encode())
-    return lock
-
-
-def present(home: str) -> str:
-    """Which process is the manager, as `execute.identity` tells it; nothing if there is none."""
-    try:
-        with open(os.path.join(home, LOCK), encoding="utf-8") as stream:
-            holder = stream.read()
-    except OSError:
-        return ""
-    return holder if state(holder) else ""
-
-
 def account(home: str) -> Mapping[str, object]:
     """What the manager last wrote about itself: `targets`, by name."""
     try:
@@ -84,18 +56,6 @@ def account(home: str) -> Mapping[str, object]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def end(home: str, seconds: float) -> bool:
-    """Ask the manager to leave; whether it has within so many seconds. The runs that it started go on."""
-    if not tell(present(home), signal.SIGTERM):
-        return True
-    until = time.monotonic() + seconds
-    while present(home):
-        if time.monotonic() >= until:
-            return False
-        time.sleep(TURN / 10)
-    return True
 
 
 def _ended(seconds: float) -> bool:
@@ -109,16 +69,20 @@ def _ended(seconds: float) -> bool:
 class Manager:
     """The manager of the project of a folder; `launch` begins a manifest's run, and `warn` keeps a line of the log."""
 
-    def __init__(self, folder: str, launch: Callable[[Manifest], Begun], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: str, launch: Callable[[Manifest], Begun], warn: Callable[[str], None], lock: int = -1
+    ) -> None:
         self.folder, self.home = folder, place(folder)
+        self._lock = lock
         self._launch, self._warn = launch, warn
         self._manifests = Manifests(self.home, warn)
         self._standings: dict[str, Standing] = {}
         self._told: object = None
-        self._looked, self._others = float("-inf"), False
+        self._looked = float("-inf")
+        self._others: list[str] = []
 
     def run(self, idle: float) -> None:
-        """Turn until somebody ends it, or there was nothing to do for so many seconds."""
+        """Turn until somebody ends it, the project is gone, or there was nothing to do for so many seconds."""
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         self._adopt()
         busy = time.monotonic()
@@ -129,7 +93,7 @@ class Manager:
                 busy = now
             elif now >= busy + idle:
                 return
-            if _ended(TURN):
+            if _ended(TURN) or (self._lock >= 0 and not still(self.home, self._lock)):
                 return
 
     def _adopt(self) -> None:
@@ -182,11 +146,10 @@ class Manager:
 
     def _is_needed(self, now: float) -> bool:
         """Whether something runs in the project, or is to be started."""
-        if any(one.comes_again for one in self._standings.values()):
-            return True
-        if now >= self._looked + LOOK:
-            self._looked, self._others = now, bool(self._running())
-        return self._others
+        are_alive = all(alive(self.home, run) for run in self._others)
+        if not are_alive or now >= self._looked + LOOK:
+            self._looked, self._others = now, [*self._running()]  # which marks those as lost that have died
+        return bool(self._others) or any(one.comes_again for one in self._standings.values())
 
     def _tell(self) -> None:
         """Write down how everything stands, if that has changed."""

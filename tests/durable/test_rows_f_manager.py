@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
+from driver import alive
 from waiting import ended, until
 
 from spry.core.manifest import Manifest
@@ -86,7 +90,12 @@ def test_max_restarts_bounds_what_never_stays_up(project):
 
 @pytest.mark.parametrize(
     ("argv", "env"),
-    [(("exec", "--no-autostart", "true"), {}), (("exec", "true"), {"SPRY_AUTOSTART_TASKS": "false"})],
+    [
+        (("exec", "--no-autostart", "true"), {}),
+        (("exec", "true"), {"SPRY_AUTOSTART_TASKS": "false"}),
+        (("exec", "--detach", "--no-autostart", "true"), {}),
+        (("exec", "--detach", "true"), {"SPRY_AUTOSTART_TASKS": "false"}),
+    ],
 )
 def test_f26_it_can_be_switched_off(project, argv, env):
     autostart(project, "hello", "touch", "made")
@@ -96,19 +105,100 @@ def test_f26_it_can_be_switched_off(project, argv, env):
     assert not project.has("made")
 
 
-def test_f16_no_manager_without_anything_to_start(project):
+def detached(book, *argv):
+    """Begin a command in the background: the id of its run."""
+    return book.run("exec", "--detach", *argv).stdout.strip()
+
+
+def recorded(book):
+    """How the runs stand in the history, as it is: no command of ours looks, which would mark lost ones itself."""
+    with closing(sqlite3.connect(book.path(".spry/spry.db"), timeout=60)) as connection:
+        return {str(run): state for run, state in connection.execute("SELECT run, state FROM runs")}
+
+
+def pair(book, run):
+    """The two processes of a run: the one that runs its tasks, and the one that watches over it."""
+    runner = int(book.read(f".spry/runs/{run}/lock").split()[0])
+    with open(f"/proc/{runner}/stat") as stat:
+        return runner, int(stat.read().rpartition(")")[2].split()[1])
+
+
+def test_f16_a_run_in_the_background_has_a_manager_and_one_that_is_waited_for_has_none(project):
     project.run("exec", "true")
+    assert manager(project)["pid"] is None
+    assert project.run("exec", "--detach", "true").stderr == ""
+    pid = manager(project)["pid"]
+    assert pid is not None
     project.run("exec", "--detach", "true")
 
-    assert manager(project)["pid"] is None
+    assert manager(project)["pid"] == pid
+
+
+def test_f16_a_task_in_the_background_has_the_manager_of_its_runbook(project):
+    project("```bash one\necho 1\n```\n")
+    project.path("below").mkdir()
+    project.run("task", "one", "../Spryfile.md", "--detach", cwd="below")
+
+    assert manager(project)["pid"] is not None
+
+
+def test_f16_no_manager_outside_of_a_project(book):
+    run = detached(book, "echo", "hi")
+
+    assert ended(book, run)["output"] == "hi\n"
+    assert not list(book.place.rglob("manager.lock"))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")
+def test_f16_a_run_that_was_killed_is_marked_as_lost_and_its_tasks_are_ended_though_nobody_looks(project):
+    run = detached(project, "sh", "-c", "echo $$ > pid.part; mv pid.part pid; sleep 600")
+    until(lambda: project.has("pid"))
+    for process in pair(project, run):
+        os.kill(process, signal.SIGKILL)
+
+    until(lambda: recorded(project)[run] == "lost")
+    until(lambda: not alive(int(project.read("pid"))))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")
+def test_f16_a_manager_that_is_killed_amid_ten_runs_ends_none_and_the_next_marks_what_was_lost_meanwhile(project):
+    gate = project.path("gate")
+    wait = "echo $$ > pid$0.part; mv pid$0.part pid$0; while ! [ -e gate ]; do sleep 0.1; done; echo $0"
+    runs = [detached(project, "sh", "-c", wait, str(number)) for number in range(10)]
+    until(lambda: all(project.has(f"pid{number}") for number in range(10)))
+    os.kill(manager(project)["pid"], signal.SIGKILL)
+    until(lambda: manager(project)["pid"] is None)
+    for process in pair(project, runs[0]):
+        os.kill(process, signal.SIGKILL)
+    assert recorded(project) == dict.fromkeys(runs, "running")
+    project.run("manager", "start")
+
+    until(lambda: recorded(project)[runs[0]] == "lost")
+    gate.touch()
+    assert [ended(project, run)["output"] for run in runs[1:]] == [f"{number}\n" for number in range(1, 10)]
+
+
+def test_f16_a_manager_whose_project_is_gone_leaves(project):
+    project.run("manager", "start")
+    pid = manager(project)["pid"]
+    shutil.rmtree(project.path(".spry"))
+
+    until(lambda: not alive(pid))
+
+
+def test_f16_a_manager_that_cannot_start_spoils_no_run(project):
+    project.env["SPRY_MANAGER_LIFETIME_TIMEOUT"] = "soon"
+    done = project.run("exec", "--detach", "echo", "hi")
+    project.env["SPRY_MANAGER_LIFETIME_TIMEOUT"] = "60"
+
+    assert done.exit_code == 0
+    assert ended(project, done.stdout.strip())["output"] == "hi\n"
 
 
 def test_f16_it_leaves_after_the_idle_time_and_not_while_something_runs(project):
     gate = project.fifo("gate")
-    run = project.run("exec", "--detach", "cat", "gate").stdout.strip()
-    project.run("manager", "start", env={"SPRY_MANAGER_LIFETIME_TIMEOUT": "0.1"})
-    pid = manager(project)["pid"]
-    assert pid is not None
+    run = project.run("exec", "--detach", "cat", "gate", env={"SPRY_MANAGER_LIFETIME_TIMEOUT": "0.1"}).stdout.strip()
+    assert manager(project)["pid"] is not None
     assert project.run("ping", run).exit_code == 0
     gate.write_text("")
     ended(project, run)
