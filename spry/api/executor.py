@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from datetime import datetime
+from functools import partial
 
 from spry.api.copilot import make_copilot_agent_handler, make_copilot_prompt_handler
 from spry.api.events import EventBus, TaskEvent, TaskEventType
 from spry.api.outcomes import TaskCancelled, TaskResult, TaskStatus
 from spry.api.task import NEXT, Task, TaskType, leaf_of, settle, transition
+from spry.api.waiting import Bell, Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
     from types import TracebackType
     from typing import Any, Self
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from spry.api.retry import RetryPolicy
     from spry.api.stores import Store
     from spry.api.undertaking import Undertaking
+    from spry.api.workers import Workers
 
 PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, BLOCKED = TaskStatus
 
@@ -60,8 +63,8 @@ class TaskExecutor:
         self.graph_persistence_errors: list[tuple[str, Exception]] = []
         self.handlers: dict[TaskType, TaskHandler] = {}
         self._under_way: dict[str, Undertaking] = {}
-        self._lock = threading.Condition()
-        self._pool: ThreadPoolExecutor | None = None
+        self._lock, self._bell = threading.Lock(), Bell()
+        self._workers: Workers | None = None
         self._closed = self._given_up = False
         if _register_defaults:
             for kind in (TaskType.BASH, TaskType.POWERSHELL, TaskType.SCRIPT):
@@ -135,14 +138,23 @@ class TaskExecutor:
         retry_policy: RetryPolicy | None = None,
     ) -> Future[TaskResult]:
         """Run a task as `execute` does, in the background. RuntimeError after `shutdown`."""
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("executor is shut down")
-            if self._pool is None:
-                from concurrent.futures import ThreadPoolExecutor
+        if self._closed:
+            raise RuntimeError("executor is shut down")
+        if self._workers is None:
+            self._employ()
+        assert self._workers is not None
+        return self._workers.submit(partial(self.execute, task, upstream, retry_policy=retry_policy))
 
-                self._pool = ThreadPoolExecutor(thread_name_prefix="spry")
-            return self._pool.submit(self.execute, task, upstream, retry_policy=retry_policy)
+    def _employ(self) -> None:
+        from spry.api.ending import attend
+        from spry.api.running import cores
+        from spry.api.workers import Workers
+
+        with Held(), self._lock:
+            if self._workers is None:
+                workers = Workers(min(32, cores() + 4))
+                attend(self, workers)
+                self._workers = workers
 
     def cancel(self, task: Task) -> None:
         """Give a task up, from any thread, unless it has succeeded: its program is ended, its handler is told to end.
@@ -195,15 +207,14 @@ class TaskExecutor:
 
         Ctrl-C while it waits cancels them all.
         """
-        with self._lock:
+        try:
             self._closed = True
-            pool = self._pool
-        if pool is not None:
-            try:
-                pool.shutdown()
-            except KeyboardInterrupt:
-                self._give_up()
-                raise
+            if self._workers is not None:
+                self._workers.close()
+                self._workers.wait()
+        except KeyboardInterrupt:
+            self._give_up()
+            raise
 
     def close(self) -> None:
         """The same as `shutdown`."""
@@ -220,19 +231,20 @@ class TaskExecutor:
         self.shutdown()
 
     def _give_up(self) -> None:
-        """Cancel all tasks that are under way, and wait until they have ended.
-
-        The threads of the pool are not asked: to Python one whose `join` was interrupted has ended, whatever it does.
-        """
-        with self._lock:
+        """Take no more submitted tasks, cancel what other threads have under way, and wait until it has ended."""
+        with Held():
             self._closed = self._given_up = True
-            pool, going = self._pool, set(self._under_way.values())
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for undertaking in going:
-            self._withdraw(undertaking)
-        with self._lock:
-            self._lock.wait_for(lambda: not self._under_way)
+            if self._workers is not None:
+                self._workers.drop()
+            for undertaking in self._elsewhere():
+                self._withdraw(undertaking)
+        if self._workers is not None:
+            self._workers.wait()
+        self._bell.wait_until(lambda: not self._elsewhere())
+
+    def _elsewhere(self) -> set[Undertaking]:
+        """What other threads carry out; what this one does is over, wherever Ctrl-C has interrupted it."""
+        return {each for each in tuple(self._under_way.values()) if each.thread != threading.get_ident()}
 
     def _withdraw(self, undertaking: Undertaking) -> None:
         for work in undertaking.works.values():
@@ -254,7 +266,7 @@ class TaskExecutor:
             for task in undertaking.tasks:
                 if self._under_way.get(task) is undertaking:
                     del self._under_way[task]
-            self._lock.notify_all()
+        self._bell.ring()
 
     def persist(self, task: Task) -> None:
         """Save a task; if that fails, say so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from contextvars import copy_context
 
 from spry.api.context import Handling
@@ -68,7 +69,8 @@ def name_of(task: Task) -> str:
 class Undertaking:
     """Some tasks on their way, each once, at most `jobs` at a time.
 
-    ValueError for cells that cannot be run together, or not without others that they need.
+    `thread` is the one that carries it out. ValueError for cells that cannot be run together, or not without others
+    that they need.
     """
 
     def __init__(self, executor: TaskExecutor, works: Iterable[Work], jobs: int) -> None:
@@ -83,6 +85,7 @@ class Undertaking:
         self.plan = Plan({})
         self.attempts: Attempts | None = None
         self.post: Callable[[Notice], None] | None = None
+        self.thread = threading.get_ident()
 
     def run(self) -> Mapping[str, Account]:
         """Carry it out; a signal that came meanwhile does what it does in this program, once nothing runs any more.

@@ -137,9 +137,10 @@ class LocalExecutor:
             self._calls.close()
         self._reactor.close()
         self._launcher.close()
-        self._ear.close()
         if self._line is not None:
             self._line.close()
+        for number in self._ear.close():  # when all was over
+            self.interrupted = self.interrupted or number
 
     def _launch(self, attempt: Attempt) -> bool:
         """Start a process, or tell why not; False if the machine is short of something and may not be so later."""

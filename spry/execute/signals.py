@@ -72,16 +72,22 @@ class Ear:
         """Whether our caller lets us heed a signal."""
         return number in self._heeded
 
-    def close(self) -> None:
-        """Give everything back as it was."""
-        if not self.deaf:
-            for number, handler in self._before.items():
-                if handler is not None:
-                    signal.signal(number, handler)
-            signal.set_wakeup_fd(self._wakeup)
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-        os.close(self.fd)
-        os.close(self._end)
+    def close(self) -> list[int]:
+        """Give everything back as it was; the signals that came since the last look."""
+        try:
+            for number in sorted(
+                self._before, key=signal.SIGINT.__eq__
+            ):  # the last, as Ctrl-C may raise something here
+                if self._before[number] is not None:
+                    signal.signal(number, self._before[number])
+        finally:
+            if not self.deaf:
+                signal.set_wakeup_fd(self._wakeup)
+                signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            late = self.heard()
+            os.close(self.fd)
+            os.close(self._end)
+        return late
 
 
 def _note(number: int, frame: FrameType | None) -> None:

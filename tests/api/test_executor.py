@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from spry import (
     TaskTimeoutError,
     TaskType,
 )
+from spry.execute.sweep import kill_trees
 
 SUCCEEDED, FAILED, CANCELLED = TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED
 WAITS = "echo $$; exec sleep 600"
@@ -459,29 +461,124 @@ def test_t16_cancel_ends_a_whole_process_group(executor, seen, tmp_path):
     assert not alive(int(task.result.output))
 
 
-@pytest.mark.parametrize("how", ["with TaskExecutor() as executor:", "if executor := TaskExecutor():"])
-def test_t16_ctrl_c_ends_what_was_submitted(how, tmp_path):
-    program = f"""
-from spry import Task, TaskExecutor
-try:
-    {how}
-        executor.events.subscribe(lambda event: event.output_chunk and print(event.output_chunk, end="", flush=True))
-        future = executor.submit(Task.bash("echo $$; exec sleep 600"))
-        queued = [executor.submit(Task.bash("sleep 600")) for _ in range(50)]
-        future.result() if "with" in {how!r} else executor.shutdown()
-finally:
-    print(future.exception(0) and "cancelled", flush=True)
-"""
-    started = [sys.executable, "-W", "error", "-c", program]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
-    with subprocess.Popen(started, **pipes) as process:
-        pid = int(process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+WAITING = {
+    "result": ("with TaskExecutor() as executor:", "future.result()"),
+    "block": ("with TaskExecutor() as executor:", "pass"),
+    "shutdown": ("if executor := TaskExecutor():", "executor.shutdown()"),
+    "program": ("if executor := TaskExecutor():", "future.result()"),
+    "end": ("if executor := TaskExecutor():", "pass"),
+}
 
-    assert not alive(pid)
-    assert out == "cancelled\n"
-    assert err.rstrip().endswith("KeyboardInterrupt")
+
+def submitting(how, heard="pass", count=50):
+    """A program that submits many tasks and waits in some way; its first line is who runs in the first task."""
+    opening, wait = WAITING[how]
+    return f"""
+import os, signal, threading
+from spry import Task, TaskExecutor
+
+def heard(event):
+    if event.output_chunk:
+        print(event.output_chunk, end="", flush=True)
+        {heard}
+
+{opening}
+    executor.events.subscribe(heard)
+    print("submitting", flush=True)
+    future = executor.submit(Task.bash("echo $$; exec sleep 600"))
+    queued = [executor.submit(Task.bash("exec sleep 600")) for _ in range({count})]
+    {wait}
+"""
+
+
+def seen_to_its_end(process):
+    """What a program says until it ends; it is not there any more afterwards, nor is anybody whom it started."""
+    try:
+        return process.communicate(timeout=30)
+    finally:
+        if process.returncode is None:
+            kill_trees([process.pid])
+
+
+def python(program, folder):
+    """A Python that runs a program."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": folder}
+    return subprocess.Popen([sys.executable, "-W", "error", "-c", program], **pipes)
+
+
+@pytest.mark.parametrize("how", WAITING)
+def test_t16_ctrl_c_ends_what_was_submitted(how, tmp_path):
+    """Even if another thread gets the signal: then nothing wakes the one that waits."""
+    with python(submitting(how, "signal.pthread_kill(threading.get_ident(), signal.SIGINT)"), tmp_path) as process:
+        out, err = seen_to_its_end(process)
+
+    assert not alive(int(out.split()[1]))
+    assert "KeyboardInterrupt" in err
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("how", WAITING)
+def test_t16_ctrl_c_is_never_lost(how, tmp_path):
+    pause = random.Random(7)
+    for _ in range(40):
+        with python(submitting(how, count=20), tmp_path) as process:
+            process.stdout.readline()
+            time.sleep(pause.uniform(0, 0.2))  # any moment will do
+            process.send_signal(signal.SIGINT)
+            out, err = seen_to_its_end(process)
+
+        assert "KeyboardInterrupt" in err
+        assert not [pid for pid in out.split() if alive(int(pid))]
+
+
+def test_t16_ctrl_c_during_the_last_words_of_a_run_is_not_lost(executor):
+    executor.events.subscribe(lambda event: event.type.name == "SUCCEEDED" and signal.raise_signal(signal.SIGINT))
+    task = Task.bash("true")
+    with pytest.raises(KeyboardInterrupt):
+        executor.execute(task)
+
+    assert task.is_succeeded
+
+
+def test_t16_a_program_that_ends_waits_for_what_it_has_submitted(tmp_path):
+    program = """
+from spry import Task, TaskExecutor
+TaskExecutor().submit(Task.bash("sleep 0.2; echo done > done"))
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, timeout=30, check=True)
+
+    assert (tmp_path / "done").read_text() == "done\n"
+
+
+def test_t16_what_is_submitted_after_ctrl_c_is_refused_and_what_waits_is_cancelled(tmp_path):
+    executor = TaskExecutor()
+    futures = [executor.submit(Task.bash("exec sleep 600")) for _ in range(50)]
+    executor.__exit__(KeyboardInterrupt, None, None)
+
+    assert all(future.done() for future in futures)
+    assert futures[-1].cancelled()
+    with pytest.raises(RuntimeError, match="shut down"):
+        executor.submit(Task.bash("true"))
+
+
+def test_t16_who_would_wait_for_the_end_of_itself_is_refused(executor):
+    executor.events.subscribe(lambda event: executor.shutdown())
+    executor.submit(Task.bash("true")).result(30)
+
+    assert {type(error) for error in executor.events.errors} == {RuntimeError}
+
+
+def test_t16_a_result_can_be_waited_for_a_while(executor, handled):
+    go_on = threading.Event()
+    future = executor.submit(handled(lambda _: go_on.wait(30)))
+    with pytest.raises(TimeoutError):
+        future.result(0.01)
+    with pytest.raises(TimeoutError):
+        future.exception(0)
+    go_on.set()
+
+    assert future.exception(30) is None
+    assert future.result(0).status is SUCCEEDED
 
 
 def test_t16_a_handler_can_see_that_it_is_cancelled_and_what_it_returns_then_does_not_count(executor, handled):
@@ -559,7 +656,7 @@ def test_t19_there_are_no_threads_before_the_first_submit(executor):
     TaskExecutor().shutdown()
 
     assert threading.active_count() == before
-    assert executor._pool is None
+    assert executor._workers is None
 
 
 def test_t19_shutdown_waits_for_all_that_was_submitted_and_takes_no_more(executor):
