@@ -118,12 +118,18 @@ class Strays:
         if self._adopts and not others and self._childless():
             return []
         ours = {running.process.pid for running in others} | self.spared | self._beyond
-        candidates = self._candidates(ended, ours)
-        if not candidates:
-            return []
-        from spry.execute import census  # noqa: PLC0415 - few leave anybody behind
+        found: list[Entry] = []
+        for _ in range(ROUNDS):
+            candidates = self._candidates(ended, ours)
+            if not candidates:
+                return []
+            from spry.execute import census  # noqa: PLC0415 - few leave anybody behind
 
-        return [one for pid in candidates if (one := census.entry(pid)) and one.state not in census.ENDED]
+            entries = [census.entry(pid) for pid in candidates]
+            found = [one for one in entries if one is not None and one.state not in census.ENDED]
+            if not self._adopts or len(found) == len(candidates):
+                break  # else somebody has ended meanwhile, perhaps after having left a child
+        return found
 
     def _candidates(self, ended: Running, ours: Collection[int]) -> set[int]:
         """Who may be a stray, looked for until nobody was born during a look: of two in a chain one is always there."""

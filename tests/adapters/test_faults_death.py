@@ -475,3 +475,24 @@ def test_the_guardian_needs_little(stage):
     pair.end()
 
     assert own < 8 * 1024, "KiB of its own"
+
+
+CHAIN = """import os, time
+if os.fork(): os._exit(0)
+os.setsid()
+for _ in range(500):
+    if os.fork(): os._exit(0)
+time.sleep(300)
+"""
+
+
+def test_case_32_who_ends_while_it_is_looked_at_has_left_somebody(stage):
+    """A daemon that goes on as a child of itself, again and again, is found all the same, and named."""
+    (stage.folder / "chain.py").write_text(CHAIN)
+    stage.write(*(cell(f"bash t{number}", "python3 -S chain.py >&- 2>&-") for number in range(20)))
+    done = stage.spry("runbook", "--json", "-j", "1")
+    leaked = [event["leaked"] for event in done.events if event["event"] == "task_finished"]
+
+    assert done.code == 0, done.err
+    assert 0 not in leaked
+    assert survivors(stage) == []
