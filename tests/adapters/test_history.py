@@ -13,7 +13,7 @@ from spry.errors import HostError, UsageError
 from spry.store import database, journal
 from spry.store.archive import Archive
 from spry.store.history import Beginning, History, Left, durations, work_of
-from spry.store.lock import alive
+from spry.store.lock import alive, claimed
 
 RUN = "1795238277859122139"
 LATER = "1795238277859122140"
@@ -84,6 +84,15 @@ def test_a_run_under_way_is_not_lost(tmp_path):
     assert alive(str(tmp_path), RUN)
     listener.close()
     assert not alive(str(tmp_path), RUN)
+
+
+def test_two_runs_never_share_an_id(tmp_path):
+    claims = [claimed(str(tmp_path), 7) for _ in range(3)]
+    for _, lock in claims:
+        os.close(lock)
+
+    assert [run for run, _ in claims] == ["7", "8", "9"]
+    assert claimed(str(tmp_path), 7)[0] == "10"
 
 
 def test_what_was_made_good_later_is_not_the_last_unsuccessful_run(tmp_path):

@@ -269,6 +269,21 @@ def test_a_background_flood_does_not_hold_the_task(driver):
     assert not alive(int(result.stderr))
 
 
+def test_what_a_background_flood_has_written_by_its_end_is_told(driver, tmp_path):
+    flood = """
+import os, signal, sys
+counter = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+for number in range(1, 1 << 30):
+    os.write(1, b"." * 4096)
+    os.pwrite(counter, b"%d" % (number * 4096), 0)
+"""
+    (tmp_path / "flood.py").write_text(flood)
+    begin = f"'{sys.executable}' -S -E '{tmp_path}/flood.py' '{tmp_path}/count' &"
+    result = driver.run(f"{begin} until [ -s '{tmp_path}/count' ]; do :; done")
+
+    assert len(result.stdout) >= int((tmp_path / "count").read_text()) > 0
+
+
 def test_what_a_background_child_says_at_once_is_kept(driver):
     assert driver.run("{ sleep 0.05; echo late; } & exit 0").stdout == b"late\n"
 
