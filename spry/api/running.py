@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from spry.store.reservations import Held
 
 GRACE = 5.0
+QUEUES = "queues"  # as in `store.queues`, which is nothing for runs without any
 
 
 class Program(NamedTuple):
@@ -132,6 +133,8 @@ def _recorded(
         expect(listeners, usual)
         executor.entrust(attempts.situation.run, [history.lock for history in first])
         told = [*first, *listeners]
+        if origin is not None and not (attempts.messages and attempts.messages.held):  # one of many, for a message
+            told += _controlled(origin, attempts.situation.run, begun=asked.begun is not None)
         if asked.begun is not None and origin is not None:
             told.append(partial(_tell, asked.begun, run_folder(place(origin.folder), attempts.situation.run)))
         doer: Executor = executor
@@ -142,6 +145,20 @@ def _recorded(
             artifacts = equip(attempts, origin, recorded=bool(first))
             doer = Chores(executor, lambda name: (artifacts, name))
         return run(plan, attempts.situation.run, doer, attempts, told, options, durations=usual)
+
+
+def _controlled(origin: Origin, run: str, *, begun: bool) -> list[Listener]:
+    """What obeys the messages to a run, if any can come.
+
+    One in the background (`begun`) listens always. Whoever waits for a run can end it without messages: it listens
+    where there are queues already.
+    """
+    if not begun and not os.path.isdir(os.path.join(place(origin.folder), QUEUES)):
+        return []
+    from spry.api.queues import control
+
+    listener = control(origin.folder, run)
+    return [listener] if listener is not None else []
 
 
 def pair(clean: Callable[[], object]) -> Line | None:

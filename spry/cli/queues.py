@@ -35,9 +35,9 @@ def queue(request: Request, screen: Screen) -> int:
 
         return work(request, screen)
     named = {"move": rest[:2], "broadcast": []}.get(word, rest[:1])
-    if tasklog.NAME in named:
-        tasklog.check(word)
-        return _show(tasklog.messages(folder_of(request), _since(request)), request, screen)
+    if name := tasklog.shown(named):
+        tasklog.check(word, name)
+        return _show(tasklog.messages(name, folder_of(request), _since(request)), request, screen)
     broker = api.connect(folder_of(request))
     try:
         if word == "alias":
@@ -131,9 +131,10 @@ def _look(
     return since
 
 
-def write(broker: Broker, rest: list[str], _: Request, __: Screen) -> int:
+def write(broker: Broker, rest: list[str], request: Request, _: Screen) -> int:
     """Put one message into a queue."""
     name = api.queue_of(broker, rest[0])
+    tasklog.reachable(folder_of(request), name)
     broker.write(name, _text(rest[1]))
     return 0
 

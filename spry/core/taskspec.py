@@ -28,7 +28,7 @@ LIMITS = {"memory_mb": "memory", "cpu_percent": "cpu", "max_fds": "fds", "max_co
 RESERVED = ("keep", "requeue", "clear")
 TARGETS = ("type", "process_target", "function_target")
 # The project of a task of weft, where ours belong to the one they are in; and whether to drop a task's own empty
-# queues, of which ours have none.
+# queues: an empty queue of ours is none.
 IGNORED = ("weft_context", "cleanup_on_exit")
 NUMBER, STRING, LIST, OBJECT, TRUTH = "a number", "a string", "a list", "an object", "a truth value"
 

@@ -18,6 +18,7 @@ TRUTHS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 LONGEST = 100 * 365 * 86400.0
 LONGEST_QUEUE = 200
 OWN_ENDS, OWN_START = (".reserved", ".delivered"), "spry."
+OF_RUNS = ("inbox", "reserved", "outbox", "ctrl_in", "ctrl_out")  # the queues that each run has: `T{id}.inbox`, …
 INFINITY = float("inf")
 NAME_RULE = "expected letters, digits and _, no digit first"
 
@@ -224,8 +225,14 @@ def queue(text: str) -> str:
     return "" if len(name) <= LONGEST_QUEUE else f"the name of a queue has at most {LONGEST_QUEUE} letters"
 
 
+def run_queue(text: str) -> tuple[str, str] | None:
+    """The end of the id of a run and which of its queues a name like `T{id}.outbox` means; None for all others."""
+    run, _, kind = text.removeprefix("T").partition(".")
+    return (run, kind) if text.startswith("T") and run.isascii() and run.isdigit() and kind in OF_RUNS else None
+
+
 def task_queue(text: str) -> str:
     """As `queue`, for those that tasks read and write: some names are for what is under way, and for spry itself."""
-    if text.endswith(OWN_ENDS) or text.startswith(OWN_START):
+    if text.endswith(OWN_ENDS) or text.startswith(OWN_START) or run_queue(text):
         return f'"{text}" is kept by spry itself, and no queue for tasks'
     return queue(text)

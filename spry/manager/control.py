@@ -8,7 +8,8 @@ import time
 from spry.api.history import archive, place, sweep
 from spry.errors import UsageError
 from spry.execute.identity import state, tell
-from spry.store.lock import alive, holder
+from spry.store.control import note
+from spry.store.lock import alive, holder, run_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ def find(folder: str, end: str) -> RunRecord:
 
 def stop(folder: str, run: str, wait: float) -> bool:
     """End a run as Ctrl-C does: its tasks politely, its clean-up tasks run. Whether it is over after `wait` seconds."""
+    _note(folder, run, "stop")
     _signal(folder, run, signal.SIGTERM)
     return _over(folder, run, wait)
 
 
 def kill(folder: str, run: str) -> bool:
     """End a run at once: its tasks are killed, no clean-up task starts. Whether it is over."""
+    _note(folder, run, "kill")
     _signal(folder, run, signal.SIGTERM)
     if _over(folder, run, AGAIN):
         return True
@@ -55,8 +58,16 @@ def ping(folder: str, run: str) -> str:
     home = place(folder)
     if not alive(home, run):
         return ""
+    _note(folder, run, "ping")
     now = state(holder(home, run))
     return "stopped" if now in ("T", "t") else "running" if now else ""
+
+
+def _note(folder: str, run: str, command: str) -> None:
+    """Let the log of tasks show a command to a run that lives."""
+    home = place(folder)
+    if alive(home, run):
+        note(run_folder(home, run), command)
 
 
 def _signal(folder: str, run: str, number: int) -> None:

@@ -178,6 +178,22 @@ class Broker:
             raise HostError(f"the queues cannot be used: {self._where}: {error}", self._hint) from None
 
 
+def marks(folder: str) -> tuple[int, ...]:
+    """What changes when a message comes or goes, at the price of a look at files: moments and sizes in turn.
+
+    `folder` is that of a history. All are 0 where no message is kept in a file.
+    """
+    found: list[int] = []
+    for name in (NAME, f"{NAME}-wal"):
+        try:
+            seen = os.stat(os.path.join(folder, FOLDER, name))
+        except OSError:
+            found += (0, 0)
+        else:
+            found += (seen.st_mtime_ns, seen.st_size)
+    return tuple(found)
+
+
 def instant(text: str) -> int:
     """The id of a message, or a point in time, as an id; UsageError for anything else."""
     from simplebroker.ext import TimestampError, TimestampGenerator  # noqa: PLC0415 - as above

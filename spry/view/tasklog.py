@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 
 from spry.core.events import Outcome, Reason, RunStarted, TaskFinished, TaskRetrying, TaskStarted
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
 
     from spry.core.events import Event
 
+CALLER = "function.py"  # what calls a function, as `api.single.call` does
+LIMITS = {"memory": "memory_mb", "cpu": "cpu_percent", "fds": "max_fds", "connections": "max_connections"}
+CONTROLS = {"stop": "cancelled", "kill": "cancelled"}  # the status that a command leads to
 SHORT = 10  # digits
 BY_REASON = {
     Reason.TIMEOUT: ("work_timeout", "timeout"),
@@ -27,35 +32,96 @@ BY_OUTCOME = {
 }
 
 
-def entries(events: Iterable[Event], files: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """What became of the tasks of a run of these runbooks, in order: JSON, and nanoseconds since 1970."""
+class Told(NamedTuple):
+    """What is known of a run: its id, what was asked for (see `RunRecord`), its process (None: nobody knows).
+
+    `controls` are commands that reached it from outside, with their nanoseconds since 1970.
+    """
+
+    run: str
+    request: Mapping[str, object]
+    pid: int | None = None
+    controls: Iterable[tuple[int, str]] = ()
+
+
+def entries(told: Told, events: Iterable[Event]) -> list[tuple[str, int]]:
+    """What became of a run and its tasks, in order: JSON, and nanoseconds since 1970."""
+    specs = {str(spec["name"]): spec for spec in task_specs(told.request)}
+    found = list(_of_tasks(told, events, specs))
+    whole = {"name": "", **_origin(told.request)} if len(specs) != 1 else next(iter(specs.values()))
+    for at, command in told.controls:
+        found.append(_entry(told, at, "", whole, f"control_{command}", CONTROLS.get(command, "running")))
+    return sorted(found, key=lambda one: one[1])
+
+
+def _of_tasks(
+    told: Told, events: Iterable[Event], specs: Mapping[str, Mapping[str, object]]
+) -> Iterator[tuple[str, int]]:
+    def entry(at: float, task: str, event: str, status: str, code: int | None = None) -> tuple[str, int]:
+        spec = specs.get(task) or {"name": task, **_origin(told.request)}
+        return _entry(told, int(at * 1e9), task, spec, event, status, code)
+
     for event in events:
         if isinstance(event, RunStarted):
             for task in event.tasks:
-                yield _entry(event.at, event.run, task, files, "task_initialized", "created")
+                yield entry(event.at, task, "task_initialized", "created")
         elif isinstance(event, TaskStarted):
-            yield _entry(event.at, event.run, event.task, files, "work_started", "running")
+            yield entry(event.at, event.task, "work_started", "running")
         elif isinstance(event, TaskRetrying):
-            yield _entry(event.at, event.run, event.task, files, "task_retrying", "running", event.exit_code)
+            yield entry(event.at, event.task, "task_retrying", "running", event.exit_code)
         elif isinstance(event, TaskFinished):
             name, status = BY_OUTCOME[event.outcome]
             if event.reason in BY_REASON and event.outcome is not Outcome.SKIPPED:
                 name, status = BY_REASON[event.reason]
-            yield _entry(event.at, event.run, event.task, files, name, status, event.exit_code)
+            yield entry(event.at, event.task, name, status, event.exit_code)
+
+
+def task_specs(request: Mapping[str, object]) -> list[dict[str, object]]:
+    """The specs of what was run without a runbook, in order; none for runbooks."""
+    tasks, env = request.get("tasks"), request.get("env")
+    given = env if isinstance(env, dict) else {}
+    return [_spec(dict(one), given) for one in tasks] if isinstance(tasks, list) else []
+
+
+def _spec(task: dict[str, Any], env: Mapping[str, str]) -> dict[str, object]:
+    """The TaskSpec of a command or a function, as `spry exec --spec` would take it."""
+    argv = task.get("argv") or [""]
+    is_function = len(argv) == 4 and argv[1].endswith(CALLER) and task.get("path") == "<function>"
+    spec: dict[str, object] = {}
+    if is_function:
+        args, keywords = json.loads(argv[3])
+        spec = {"type": "function", "function_target": argv[2], "args": args, "keyword_args": keywords}
+    else:
+        spec = {"type": "command", "process_target": argv[0], "args": argv[1:]}
+    spec["timeout"] = task.get("timeout")
+    spec["limits"] = {LIMITS[name]: _amount(name, value) for name, value in task.get("limits") or ()}
+    spec["env"] = {**dict(task.get("env") or ()), **env}
+    spec["working_dir"] = task.get("folder")
+    spec.update({name: task[name] for name in ("interactive", "inbox", "outbox", "reserved") if task.get(name)})
+    return {"name": task["name"], "spec": spec}
+
+
+def _amount(name: str, value: float) -> float:
+    return int(value) if name in ("fds", "connections") else value
+
+
+def _origin(request: Mapping[str, object]) -> dict[str, object]:
+    files = request.get("files")
+    return {"files": [str(name) for name in files] if isinstance(files, list) else []}
 
 
 def _entry(
-    at: float, run: str, task: str, files: Sequence[str], event: str, status: str, code: int | None = None
+    told: Told, at: int, task: str, spec: Mapping[str, object], event: str, status: str, code: int | None = None
 ) -> tuple[str, int]:
-    instant = int(at * 1e9)
+    suffix = f"/{task}" if task else ""
     fields = {
         "event": event,
-        "tid": f"{run}/{task}",
-        "tid_short": f"{run[-SHORT:]}/{task}",
+        "tid": f"{told.run}{suffix}",
+        "tid_short": f"{told.run[-SHORT:]}{suffix}",
         "status": status,
-        "timestamp": str(instant),
-        "taskspec": {"name": task, "files": list(files)},
-        "task_pid": None,
+        "timestamp": str(at),
+        "taskspec": spec,
+        "task_pid": told.pid,
         "return_code": code,
     }
-    return json.dumps(fields), instant
+    return json.dumps(fields), at

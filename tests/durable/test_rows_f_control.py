@@ -1,0 +1,273 @@
+"""The queues of a run: control by messages, what was asked and what came of it, and the log of all of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from book import cell
+from driver import alive
+from jsonschema import validate
+from waiting import ended, until
+
+from spry.engine.control import LOOK, Control
+from spry.errors import HostError
+from spry.store.queues import Backend, Broker, marks
+
+ROOT = Path(__file__).resolve().parents[2]
+TASK_LOG = json.loads((ROOT / "docs" / "schemas" / "tasklog.json").read_text())
+TASK_SPEC = json.loads((ROOT / "docs" / "schemas" / "taskspec.json").read_text())
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture
+def project(book):
+    """A project; whatever is still running in it is killed in the end."""
+    assert book.run("init").exit_code == 0
+    yield book
+    left = book.run("runs", "--status", "running", "--json")
+    for run in left.json if left.exit_code == 0 else ():
+        book.run("kill", run["run"])
+
+
+def detached(book, *argv):
+    done = book.run("exec", "--detach", *argv)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+def ask(book, run, text):
+    """Write a message to a run, and wait for its answer."""
+    assert book.run("queue", "write", f"T{run}.ctrl_in", text).exit_code == 0
+    return answer(book, run)
+
+
+def answer(book, run):
+    found = []
+
+    def came():
+        found.append(book.run("queue", "read", f"T{run}.ctrl_out").stdout)
+        return found[-1]
+
+    until(came)
+    return json.loads(found[-1])
+
+
+def log(book):
+    """The log of tasks: event, task or nothing, status."""
+    entries = [json.loads(line) for line in book.run("queue", "peek", "spry.log.tasks", "--all").stdout.splitlines()]
+    for entry in entries:
+        validate(entry, TASK_LOG)
+    return entries
+
+
+# F33
+
+
+def test_f33_ping_status_and_stop_by_message_have_their_effect_and_their_answer(project):
+    work = cell("bash work", "echo up > up; sleep 600")
+    project(work, cell("bash tidy --finally --dep work", "echo swept > swept"))
+    run = project.run("runbook", "--detach").stdout.strip()
+    until(lambda: project.has("up"))
+    pong, status = ask(project, run, "PING"), ask(project, run, "status")
+    unknown, stop = ask(project, run, "dance"), ask(project, run, "STOP")
+
+    assert (pong["status"], pong["message"], pong["tid"]) == ("ok", "PONG", run)
+    assert (status["task_status"], status["tasks"]) == ("running", {"work": "running", "tidy": "waiting"})
+    assert (unknown["status"], unknown["message"]) == ("error", "there are STOP, KILL, STATUS, PING")
+    assert (stop["command"], stop["status"]) == ("STOP", "ok")
+    assert ended(project, run)["status"] == "cancelled"
+    assert project.read("swept") == "swept\n"
+    assert project.run("queue", "list").stdout == ""
+    controls = [one for one in log(project) if one["event"].startswith("control_") and one["tid"] == run]
+    assert [one["event"] for one in controls] == ["control_ping", "control_status", "control_stop"]
+
+
+def test_f33_kill_by_message_ends_what_does_not_want_to_stop(project):
+    run = detached(project, "sh", "-c", "trap '' TERM; echo $$ > pid.part; mv pid.part pid; while :; do sleep 1; done")
+    until(lambda: project.has("pid"))
+
+    assert ask(project, run, "KILL")["status"] == "ok"
+    assert ended(project, run)["status"] == "cancelled"
+    assert not alive(int(project.read("pid")))
+
+
+def test_f33_a_run_that_somebody_waits_for_listens_where_there_are_queues(project):
+    gate = project.fifo("gate")
+    project.run("queue", "write", "q", "x")
+    process = project.start("exec", "sh", "-c", "echo up > gate; sleep 600")
+    gate.read_text()
+    run = project.run("runs", "--json").json[0]["run"]
+
+    assert ask(project, run, "STOP")["status"] == "ok"
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+
+
+def test_f33_a_message_that_could_have_no_effect_is_refused(project):
+    up, gate = project.fifo("up"), project.fifo("gate")
+    process = project.start("exec", "sh", "-c", "echo up > up; cat gate")
+    up.read_text()
+    run = project.run("runs", "--json").json[0]["run"]
+    deaf = project.run("queue", "write", f"T{run}.ctrl_in", "STOP")
+    gate.write_text("\n")
+    process.communicate(timeout=60)
+    over = project.run("queue", "write", f"T{run}.ctrl_in", "STOP")
+
+    assert (deaf.exit_code, over.exit_code) == (2, 2)
+    assert "began before there were queues here" in deaf.stderr
+    assert f"spry stop {run}" in deaf.stderr
+    assert f"no run {run} is under way" in over.stderr
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def control(tmp_path):
+    """A run in a history of its own that is controlled in this process, and its queues."""
+    broker = Broker(str(tmp_path), Backend())
+    (tmp_path / "run").mkdir()
+    made = Control("7", str(tmp_path / "run"), str(tmp_path), lambda: Broker(str(tmp_path), Backend()))
+    yield made, broker
+    broker.close()
+
+
+def looks(monkeypatch, made):
+    """How often it opens the queues."""
+    seen = []
+    connect = made._connect
+    monkeypatch.setattr(made, "_connect", lambda: seen.append(1) or connect())
+    return seen
+
+
+def test_f33_queues_in_which_nothing_happens_are_not_opened(control, monkeypatch):
+    made, broker = control
+    opened = looks(monkeypatch, made)
+    broker.write("other", "before the first beat")
+    now = time.time_ns()
+    for beat in range(100):
+        monkeypatch.setattr(time, "time_ns", lambda beat=beat: now + int(beat * LOOK * 1e9))
+        made.beat(beat * LOOK)
+
+    assert len(opened) <= 3
+    before = marks(made._folder)
+    broker.write("T7.ctrl_in", "PING")
+    assert marks(made._folder) != before
+    made.beat(100 * LOOK)
+    assert [json.loads(one.text)["message"] for one in broker.peek("T7.ctrl_out")] == ["PONG"]
+
+
+def test_f33_queues_that_cannot_be_used_cost_the_run_nothing(control, monkeypatch):
+    made, broker = control
+
+    def broken():
+        raise HostError("the server is gone")
+
+    monkeypatch.setattr(made, "_connect", broken)
+    broker.write("T7.ctrl_in", "PING")
+    made.beat(LOOK)
+
+    assert [one.text for one in broker.peek("T7.ctrl_in")] == ["PING"]
+
+
+@pytest.mark.stress
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="the system tells no times of processes")
+def test_f33_a_run_that_listens_takes_less_than_a_hundredth_of_a_processor(project):
+    run = detached(project, "sleep", "600")
+    assert ask(project, run, "PING")["message"] == "PONG"
+    pid = project.run("status", run, "--process", "--json").json["process"]["pid"]
+
+    def used():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    time.sleep(3 * LOOK)  # until it is at rest
+    before, began = used(), time.monotonic()
+    time.sleep(2)
+    assert used() - before <= 0.01 * (time.monotonic() - began) + 1 / TICKS
+
+
+# F11
+
+
+def test_f11_a_run_has_what_was_asked_in_reserved_and_then_its_output_in_the_outbox(project):
+    gate = project.fifo("gate")
+    run = detached(project, "--timeout", "50", "--memory", "512", "--env", "A=b", "sh", "-c", "cat gate")
+    asked = json.loads(project.run("queue", "peek", f"T{run}.reserved").stdout)
+    assert project.run("queue", "peek", f"T{run}.outbox").exit_code == 2
+    gate.write_text("one\ntwo\n")
+    ended(project, run)
+
+    validate(asked, TASK_SPEC)
+    assert asked["spec"]["timeout"] == 50
+    assert asked["spec"]["limits"] == {"memory_mb": 512}
+    assert asked["spec"]["env"] == {"A": "b"}
+    assert project.run("queue", "peek", f"T{run}.outbox").stdout == "one\ntwo\n"
+    assert project.run("queue", "peek", f"T{run}.reserved").exit_code == 2
+    assert project.run("queue", "peek", f"T{run}.inbox").exit_code == 2
+
+
+def test_f11_the_queues_of_runs_are_no_queues_for_tasks_and_cannot_be_changed(project):
+    project(cell("bash t --outbox T123.ctrl_in", "true"))
+    assert "is kept by spry itself" in project.run("check").stdout
+    for argv in (
+        ("write", "T1.outbox", "x"),
+        ("delete", "T1.reserved"),
+        ("move", "T1.inbox", "q"),
+        ("read", "T1.outbox"),
+    ):
+        done = project.run("queue", *argv)
+        assert done.exit_code == 2
+        assert "can only be looked at" in done.stderr
+
+
+# F34, F35
+
+
+def test_f34_an_entry_of_the_log_has_the_whole_spec_and_the_process(project):
+    (Path(project.folder) / "later.py").write_text("def twice(x, by=1):\n    return x * 2 * int(by)\n")
+    project.run("exec", "--name", "say", "--cpu", "90", "sh", "-c", "echo $PPID > pid")
+    project.run("exec", "--function", "later:twice", "--arg", "3", "--kw", "by=2")
+    told = {one["tid"].partition("/")[2]: one for one in log(project) if one["event"] == "work_completed"}
+    say, twice = told["say"]["taskspec"], told["twice"]["taskspec"]
+
+    for spec in (say, twice):
+        validate(spec, TASK_SPEC)
+    assert say["spec"]["args"] == ["-c", "echo $PPID > pid"]
+    assert say["spec"]["limits"] == {"cpu_percent": 90}
+    assert (twice["spec"]["function_target"], twice["spec"]["keyword_args"]) == ("later:twice", {"by": "2"})
+    assert told["say"]["task_pid"] == int(project.read("pid"))
+
+
+def test_f35_stop_kill_and_ping_are_in_the_log_whichever_way_they_came(project):
+    run = detached(project, "sleep", "600")
+    project.run("ping", run)
+    ask(project, run, "PING")
+    project.run("kill", run)
+    events = [one["event"] for one in log(project) if one["tid"] == run]
+
+    assert events == ["control_ping", "control_ping", "control_kill"]
+
+
+# F3, F38: stages with named queues
+
+
+def test_f3_stages_may_hand_on_by_named_queues(project):
+    def stage(name, script, **queues):
+        return {"name": name, "spec": {"process_target": "sh", "args": ["-c", script], **queues}}
+
+    stages = [
+        stage("extract", "echo b; echo a", outbox="raw.data"),
+        stage("transform", "sort", inbox="raw.data", outbox="clean.data"),
+        stage("load", "cat; exit ${FAIL:-0}", inbox="clean.data"),
+    ]
+    project.path(".spry/pipelines/etl.json").write_text(json.dumps({"name": "etl", "stages": stages}))
+    failed = project.run("exec", "--pipeline", "etl", "--env", "FAIL=3")
+    kept = project.run("queue", "read", "clean.data.reserved").stdout
+    done = project.run("exec", "--pipeline", "etl")
+
+    assert (failed.exit_code, kept) == (3, "a\nb\n")
+    assert (done.exit_code, done.stdout) == (0, "a\nb")
+    assert project.run("queue", "list").stdout == ""
