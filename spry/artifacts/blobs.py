@@ -65,7 +65,7 @@ class Blobs:
             os.close(part)
         return digest
 
-    def add_bytes(self, data: bytes) -> str:
+    def add_bytes(self, data: bytes | memoryview) -> str:
         """Keep some bytes; their digest."""
         from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL: only runs that save pay for it
 

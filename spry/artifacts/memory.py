@@ -45,9 +45,9 @@ def known(status: os.stat_result, read_at: int, digest: str, blob: str, offset: 
     return (*_identity(status), read_at, digest, blob, offset)
 
 
-def trusted(row: Row | None, status: os.stat_result) -> Known | None:
+def trusted(row: Row | None, status: os.stat_result) -> Row | None:
     """What is known of a file, if that is still true."""
-    return Known._make(row) if row is not None and row[:5] == _identity(status) else None
+    return row if row is not None and row[:5] == _identity(status) else None
 
 
 def recall(path: str) -> dict[str, Row]:

@@ -9,12 +9,12 @@ import time
 from spry.artifacts import memory
 from spry.artifacts.blobs import unwritable
 from spry.artifacts.links import check_links
+from spry.artifacts.packing import SMALL, Packing
 from spry.artifacts.snapshots import FILE, FOLDER, LINK, Entry, shown, snapshot
 from spry.artifacts.walk import FOLDER as OPEN_FOLDER
 from spry.artifacts.walk import matched
 from spry.core.saving import Place, clashes
 from spry.errors import SpryError
-from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
     from spry.artifacts.blobs import Blobs
     from spry.artifacts.memory import Row
+    from spry.artifacts.packing import Small
     from spry.artifacts.snapshots import Snapshot
     from spry.artifacts.walk import Found
     from spry.core.saving import Saving
 
-SMALL = 64 * 1024  # bytes up to which files share a blob: to make a file costs more than to write these
-PACK = 16 * 1024 * 1024  # bytes of such a blob
 MOST, MOST_BYTES = 1_000_000, 1 << 40  # what one save may hold: more is a mistake, or an attack
 TRIES = 3  # reads of a file that changes meanwhile
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # to open a pipe would wait for its writer
@@ -37,16 +36,6 @@ SPECIAL = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-
-
-class Small(NamedTuple):
-    """A file that waits to be written with others, and its bytes."""
-
-    path: str
-    stat: os.stat_result
-    digest: str
-    data: bytes
-    read_at: int
 
 
 def save(
@@ -64,15 +53,16 @@ def save(
         root = os.open(folder, OPEN_FOLDER)
     except OSError as error:
         raise unwritable(error) from None
+    saver = _Saver(blobs, memory.recall(memo) if memo else {}, avoid, remembers=bool(memo))
     try:
-        saver = _Saver(blobs, memory.recall(memo) if memo else {}, avoid, remembers=bool(memo))
         for saving in savings:
             if not saving.is_negated:
                 saver.take(root, saving, savings)
-        saver.pack()
+        saver.packing.finish()
     except OSError as error:
         raise unwritable(error) from None
     finally:
+        saver.packing.close()
         os.close(root)
     found = snapshot(entry for entry in saver.entries.values() if entry is not None)
     if any(saving.dest is not None for saving in savings):
@@ -97,11 +87,11 @@ class _Saver:
         self, blobs: Blobs, earlier: dict[str, Row], avoid: Collection[tuple[int, int]], *, remembers: bool
     ) -> None:
         self.blobs, self.earlier, self.avoid, self.remembers = blobs, earlier, avoid, remembers
-        self.entries: dict[str, Entry | None] = {}  # None takes its turn: `pack` says what it is
+        self.entries: dict[str, Entry | None] = {}  # None takes its turn: `packed` says what it is
         self.sources: dict[str, str] = {}
         self.known: dict[str, Row] = {}
-        self.waiting: list[tuple[Small, str]] = []
-        self.waits = self.total = 0
+        self.packing = Packing(blobs, self.packed)
+        self.total = 0
         self.present: dict[str, bool] = {}
 
     def take(self, root: int, saving: Saving, savings: Sequence[Saving]) -> None:
@@ -127,7 +117,10 @@ class _Saver:
         if entry is not None and entry.is_file(follow_symlinks=False) and found.path not in self.earlier:
             self.file(found, name)
             return
-        status = os.stat(found.name, dir_fd=found.parent, follow_symlinks=False)
+        if entry is not None:
+            status = entry.stat(follow_symlinks=False)
+        else:
+            status = os.stat(found.name, dir_fd=found.parent, follow_symlinks=False)
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFREG:
             self.file(found, name, status)
@@ -151,7 +144,7 @@ class _Saver:
         """Note a file whose content is in the store."""
         mode, size = status.st_mode & 0o777, status.st_size
         path = name.encode("utf-8", "surrogateescape")
-        self.entries[name] = Entry(path, FILE, mode, status.st_mtime_ns, size, digest, blob, offset)
+        self.entries[name] = Entry(path, FILE, mode, status.st_mtime_ns, size, digest, blob, offset, b"")
 
     def learn(self, path: str, status: os.stat_result, read_at: int, digest: str, blob: str, offset: int) -> None:
         """Remember a file for the next time."""
@@ -162,10 +155,12 @@ class _Saver:
         """One file: from memory if it was not touched since, else read, until it stays the same for so long."""
         if status is not None:
             known = memory.trusted(self.earlier.get(found.path), status)
-            if known is not None and self.has(known.blob, known.offset + status.st_size):
-                self.known[found.path] = self.earlier[found.path]
-                self.put_file(name, status, known.digest, known.blob, known.offset)
-                return
+            if known is not None:
+                *_, digest, blob, offset = known
+                if self.has(blob, offset + status.st_size):
+                    self.known[found.path] = known
+                    self.put_file(name, status, digest, blob, offset)
+                    return
         try:
             descriptor = os.open(found.name, READ, dir_fd=found.parent)
         except OSError as error:
@@ -186,9 +181,10 @@ class _Saver:
             if self.total > MOST_BYTES:
                 raise SpryError(f"more than {MOST_BYTES >> 40} TiB in one save: '{_shown(path)}'")
             if before.st_size <= SMALL:
-                data = os.pread(descriptor, before.st_size + 1, 0)
+                data = self.packing.read(descriptor, before.st_size)
                 if _same(before, os.fstat(descriptor)) and len(data) == before.st_size:
-                    self.small(path, name, before, data, read_at)
+                    self.entries[name] = None
+                    self.packing.take(name, path, before, read_at, data)
                     return
             else:
                 digest = self.blobs.add(descriptor, before.st_size)
@@ -198,33 +194,11 @@ class _Saver:
                     return
         raise SpryError(f"'{_shown(path)}' changed while it was saved", "let the task end only when it is written")
 
-    def small(self, path: str, name: str, status: os.stat_result, data: bytes, read_at: int) -> None:
-        """A file that goes into a blob together with others."""
-        from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL: only runs that save pay for it
-
-        self.waiting.append((Small(path, status, sha256(data).hexdigest(), data, read_at), name))
-        self.entries[name] = None
-        self.waits += len(data)
-        if self.waits >= PACK:
-            self.pack()
-
-    def pack(self) -> None:
-        """Write the small files that wait, those with the same bytes once."""
-        pieces: dict[str, int] = {}
-        data: list[bytes] = []
-        at = 0
-        for one, _ in self.waiting:
-            if one.digest not in pieces:
-                pieces[one.digest] = at
-                data.append(one.data)
-                at += len(one.data)
-        blob = self.blobs.add_bytes(b"".join(data)) if self.waiting else ""
-        for one, name in self.waiting:
-            offset = pieces[one.digest]
-            self.learn(one.path, one.stat, one.read_at, one.digest, blob, offset)
-            self.put_file(name, one.stat, one.digest, blob, offset)
-        self.waiting.clear()
-        self.waits = 0
+    def packed(self, small: Small, blob: str, offset: int) -> None:
+        """A small file is in a blob together with others."""
+        name, path, status, read_at, digest = small
+        self.learn(path, status, read_at, digest, blob, offset)
+        self.put_file(name, status, digest, blob, offset)
 
     def has(self, blob: str, size: int) -> bool:
         """Whether the store still has a blob, at least that long."""

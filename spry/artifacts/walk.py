@@ -91,10 +91,11 @@ class _Walk:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
         prefix = f"{path}/" if path else ""
+        barred = self.barred
         for entry in entries:
             name = prefix + entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
-            if self._is_barred(name) or (is_folder and self._is_avoided(entry)):
+            if (barred is not None and barred(name)) or (is_folder and self._is_avoided(entry)):
                 continue
             taken = inherited or self._takes(name, is_folder=is_folder)
             if taken:

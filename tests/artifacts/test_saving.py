@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import Shelf, described, make, patterns
 
-from spry.artifacts import holds, memory, saving
+from spry.artifacts import holds, memory, packing, saving
 from spry.artifacts.blobs import Blobs
 from spry.artifacts.restoring import Owned, check_cases
 from spry.artifacts.snapshots import load, recorded
@@ -71,6 +72,38 @@ def test_save_then_restore_is_the_identity_on_any_tree(tree):
         assert described(shelf.restore()) == described(place / "tree")
     finally:
         shutil.rmtree(place)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(CONTENT | st.binary(max_size=3), min_size=1, max_size=12), st.sampled_from([1, 100, 70_000]))
+def test_small_and_large_files_come_back_however_many_blobs_the_small_ones_fill(contents, full):
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        place = Path(name)
+        patch.setattr(packing, "FULL", full)
+        for number, content in enumerate(contents):
+            make(place / "tree" / f"d{number % 2}")
+            (place / "tree" / f"d{number % 2}" / f"f{number}").write_bytes(content)
+        shelf = Shelf(place)
+        first = shelf.save(place / "tree", "**")
+        assert described(shelf.restore()) == described(place / "tree")
+        patch.undo()
+
+        assert shelf.save(place / "tree", "**").tree == first.tree
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_a_blob_of_small_files_that_cannot_be_written_fails_the_save(tmp_path, shelf, monkeypatch, count):
+    monkeypatch.setattr(packing, "FULL", 1)
+    root = make(tmp_path / "tree", **{f"f{number}": str(number) * 9 for number in range(count)})
+
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Blobs, "add_bytes", full)
+
+    with pytest.raises(HostError, match="No space left on device"):
+        shelf.save(root, "**")
+    assert not [thread for thread in threading.enumerate() if thread.name == "spry-pack"]
 
 
 def test_a_tree_saved_on_two_machines_has_one_digest(tmp_path):
@@ -428,6 +461,24 @@ def test_a_sweep_drops_what_nobody_holds_and_half_written_parts(tmp_path, shelf)
     assert holds.sweep(store, lambda owner, one: owner == "8").files == 2
     assert shelf.blob_files() == []
     assert holds.owners(store) == []
+
+
+def test_a_sweep_keeps_the_blob_that_a_later_save_still_shares_with_one_that_is_gone(tmp_path, shelf, monkeypatch):
+    monkeypatch.setattr(memory, "TICK", -1)  # as if the files had been written long ago
+    store, memo = str(tmp_path / "store"), str(tmp_path / "store" / "memory" / "tree")
+    root = make(tmp_path / "tree", a="1", b="2")
+    first = recorded(shelf.save(root, "**", memo=memo), shelf.blobs)
+    (root / "b").write_text("new")
+    later = recorded(shelf.save(root, "**", memo=memo), shelf.blobs)
+    assert load(first, shelf.blobs).blobs & load(later, shelf.blobs).blobs
+    for owner, record in (("7", first), ("8", later)):
+        holds.hold(store, owner, holds.Hold("task", record))
+    shelf.saved.pop(0)
+
+    holds.sweep(store, lambda owner, one: owner == "8")
+
+    assert holds.owners(store) == ["8"]
+    assert described(shelf.restore()) == described(root)
 
 
 def test_a_line_that_a_dying_process_left_half_written_holds_nothing_and_spoils_nothing(tmp_path):
