@@ -170,21 +170,21 @@ def test_cycles_and_unknown_dependencies_are_reported_together():
 
 @pytest.mark.slow
 @pytest.mark.slow
-def test_a_cycle_of_a_hundred_thousand_tasks_is_shortened():
-    size = 100_000
+@pytest.mark.parametrize("size", [20_000, pytest.param(100_000, marks=pytest.mark.stress)])
+def test_a_very_long_cycle_is_shortened(size):
     found = problem(*(f"t{number}: t{(number + 1) % size}" for number in range(size)))
 
     assert found.message.startswith("Circular dependency detected: t0 → t1 → ")
-    assert found.message.endswith(" → t99999 → t0")
-    assert "… 99,991 more …" in found.message
-    assert "… 99,990 more …" in found.hint
+    assert found.message.endswith(f" → t{size - 1} → t0")
+    assert f"… {size - 9:,} more …" in found.message
+    assert f"… {size - 10:,} more …" in found.hint
     assert len(found.hint) < 1000
 
 
 @pytest.mark.slow
 @pytest.mark.slow
-def test_a_chain_of_a_hundred_thousand_tasks_has_an_order():
-    size = 100_000
+@pytest.mark.parametrize("size", [20_000, pytest.param(100_000, marks=pytest.mark.stress)])
+def test_a_very_long_chain_has_an_order(size):
     found = graph(*(f"t{number}: t{number + 1}" for number in range(size - 1)), f"t{size - 1}")
 
     assert found.order[0] == f"t{size - 1}"
