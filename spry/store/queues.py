@@ -237,22 +237,40 @@ def _server(backend: Backend) -> BrokerTarget:
         extra = {"postgres": "pg"}.get(backend.name, backend.name)
         hint = f"install it with: pip install 'simplebroker[{extra}]'"
         raise HostError(f"queues on {backend.name} need a library: {error}", hint) from None
-    if backend.name == "postgres":
-        _answers(backend.url)
+    _answers(backend)
     config = resolve_config(env={}, override={"BROKER_BACKEND": backend.name, "BROKER_BACKEND_TARGET": backend.url})
     found = plugin.init_backend(config)
     target, options = str(found["target"]), found["backend_options"]
     return BrokerTarget(backend_name=backend.name, target=target, backend_options=options)
 
 
-def _answers(url: str) -> None:
-    """HostError at once where Postgres does not answer: the broker would try for a minute and say so each time."""
+def _answers(backend: Backend) -> None:
+    """HostError at once where a server does not answer: the broker would try for half a minute and more."""
+    fault = (_asked_postgres if backend.name == "postgres" else _asked_redis)(backend.url)
+    if fault:
+        why = " ".join(fault.split())
+        raise HostError(f"the queues cannot be used: {why}", "see that the server runs, and that the URL is right")
+
+
+def _asked_postgres(url: str) -> str:
+    """Why Postgres does not answer, or nothing."""
     import psycopg  # noqa: PLC0415 - as above
 
     try:
         psycopg.connect(url, connect_timeout=PATIENCE).close()
     except psycopg.Error as error:
-        why = " ".join(str(error).split())
-        raise HostError(
-            f"the queues cannot be used: {why}", "see that the server runs, and that the URL is right"
-        ) from None
+        return str(error)
+    return ""
+
+
+def _asked_redis(url: str) -> str:
+    """Why Redis does not answer, or nothing."""
+    import redis  # noqa: PLC0415 - as above
+
+    try:
+        client = redis.Redis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+        client.ping()
+        client.close()
+    except (redis.RedisError, ValueError) as error:  # ValueError: it is no URL
+        return str(error)
+    return ""

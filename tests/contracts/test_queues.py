@@ -1,6 +1,14 @@
-"""What every keeper of queues promises: SQLite always, a server where `SPRY_TEST_QUEUES` names it (`postgres=URL`)."""
+"""What every keeper of queues promises: SQLite always, Redis where it is installed, with `simplebroker[redis]`.
+
+Any server can be named in `SPRY_TEST_QUEUES`: `postgres=URL`.
+"""
 
 import os
+import shutil
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
 
 import pytest
 
@@ -12,10 +20,36 @@ from spry.store.reservations import Reservations
 SERVERS = [entry for entry in os.environ.get("SPRY_TEST_QUEUES", "").split() if entry]
 
 
-@pytest.fixture(params=["sqlite", *SERVERS])
+HAS_REDIS = shutil.which("redis-server") is not None and find_spec("simplebroker_redis") is not None
+REDIS = pytest.param(
+    "redis", marks=pytest.mark.skipif(not HAS_REDIS, reason="redis-server and simplebroker[redis] are not installed")
+)
+
+
+@pytest.fixture(params=["sqlite", REDIS, *SERVERS])
 def backend(request):
     name, _, url = request.param.partition("=")
+    if name == "redis" and not url:
+        url = request.getfixturevalue("redis")
     return Backend(name, url)
+
+
+@pytest.fixture
+def redis():
+    """A server that only this process can reach, and that keeps nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = os.path.join(folder, "socket")
+        command = ["redis-server", "--port", "0", "--unixsocket", place, "--save", "", "--dir", folder]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if b"eady to accept connections" in line:
+                    break
+            yield f"unix://{place}"
+        finally:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture
@@ -151,6 +185,16 @@ def test_a_damaged_file_is_named(tmp_path):
 
     with pytest.raises(HostError, match=r"the queues are damaged: .*broker\.db is no database"):
         Broker(str(tmp_path), Backend())
+
+
+@pytest.mark.skipif(not HAS_REDIS, reason="redis-server and simplebroker[redis] are not installed")
+@pytest.mark.parametrize(("url", "words"), [("redis://127.0.0.1:1/0", "Connection refused"), ("nowhere", "scheme")])
+def test_a_server_that_does_not_answer_is_told_at_once(tmp_path, url, words):
+    began = time.monotonic()
+    with pytest.raises(HostError, match=words):
+        Broker(str(tmp_path), Backend("redis", url))
+
+    assert time.monotonic() - began < 10  # the broker alone tries for half a minute
 
 
 # Dump and load
