@@ -249,7 +249,8 @@ def _answers(backend: Backend) -> None:
     fault = (_asked_postgres if backend.name == "postgres" else _asked_redis)(backend.url)
     if fault:
         why = " ".join(fault.split())
-        raise HostError(f"the queues cannot be used: {why}", "see that the server runs, and that the URL is right")
+        message = f"the queues cannot be used: the {backend.name} server: {why}"
+        raise HostError(message, "see that the server runs, and that the URL is right")
 
 
 def _asked_postgres(url: str) -> str:
