@@ -106,6 +106,44 @@ def test_a_blob_of_small_files_that_cannot_be_written_fails_the_save(tmp_path, s
     assert not [thread for thread in threading.enumerate() if thread.name == "spry-pack"]
 
 
+def test_a_save_that_fails_leaves_no_thread_that_still_writes(tmp_path, shelf, monkeypatch):
+    monkeypatch.setattr(packing, "FULL", 1)
+    root = make(tmp_path / "tree", a="1")
+    os.mkfifo(root / "b")
+    add, failed = Blobs.add_bytes, threading.Event()
+
+    def slowly(blobs: Blobs, data: bytes) -> str:
+        failed.wait(0.2)  # nobody sets it: the pipe is met meanwhile
+        return add(blobs, data)
+
+    monkeypatch.setattr(Blobs, "add_bytes", slowly)
+
+    with pytest.raises(SpryError, match="'b' is a named pipe"):
+        shelf.save(root, "**")
+    assert not [thread for thread in threading.enumerate() if thread.name == "spry-pack"]
+
+
+def test_a_small_file_that_changes_while_it_is_read_is_read_again_or_an_error_that_names_it(
+    tmp_path, shelf, monkeypatch
+):
+    root = make(tmp_path / "tree", a="one")
+    read, changes = packing.Packing.read, ["two of them", "three"]
+
+    def changed(packer: packing.Packing, descriptor: int, size: int) -> memoryview:
+        data = read(packer, descriptor, size)
+        if changes:
+            (root / "a").write_text(changes.pop(0))
+        return data
+
+    monkeypatch.setattr(packing.Packing, "read", changed)
+    shelf.save(root, "a")
+    assert described(shelf.restore())[b"a"][3] == b"three"
+
+    changes += ["1", "22", "333", "4444"]
+    with pytest.raises(SpryError, match="'a' changed while it was saved"):
+        shelf.save(root, "a")
+
+
 def test_a_tree_saved_on_two_machines_has_one_digest(tmp_path):
     """A14: neither times nor the order of the directory nor the store are part of it."""
     digests = []
