@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any]
 
 FORMAT = 1
+STREAM = "-"  # in place of a file: stdout, or stdin
 SHELVES = ("tasks", "pipelines", "autostart")
 RUNS = ("run", "event", "output")
 OTHERS: Mapping[str, Mapping[str, type]] = {
@@ -39,8 +40,11 @@ QUEUES = "queues"
 def dump(folder: str, path: str) -> int:
     """Write all that the history and the project of a folder hold to a private file: how many records.
 
-    HostError where it cannot be written; then nothing is there.
+    HostError where it cannot be written; then nothing is there. `-` is stdout.
     """
+    if path == STREAM:
+        with open(os.dup(1), "w", encoding="ascii") as stream:
+            return _write(stream.write, folder)
     part = f"{path}.{os.getpid()}.part"
     try:
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -56,6 +60,14 @@ def dump(folder: str, path: str) -> int:
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}", "name another file with -o") from None
     return count
+
+
+def has_artifacts(folder: str) -> bool:
+    """Whether tasks have saved files there, of which a dump has none."""
+    try:
+        return bool(os.listdir(os.path.join(place(folder), "artifacts")))
+    except FileNotFoundError:
+        return False
 
 
 def _write(write: Any, folder: str) -> int:
@@ -99,30 +111,73 @@ def _messages(folder: str, home: str) -> Iterator[Record]:
 def load(folder: str, path: str) -> int:
     """Put what a dump holds into the history and the project of a folder, ids as they were: how many records.
 
-    UsageError, with nothing changed, if the file is no whole dump, or if something in it is there already and differs.
+    UsageError, with nothing changed, if the file is no whole dump, or if something in it is there already and differs;
+    HostError, with nothing changed, where there is no room for it. `-` is stdin.
     """
+    if path != STREAM:
+        return _load(folder, path, path)
+    import shutil
+    import sys
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile() as copy:  # it is read twice
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.flush()
+        return _load(folder, copy.name, "stdin")
+
+
+def _load(folder: str, path: str, shown: str) -> int:
     home = place(folder)
     found: dict[str, list[Record]] = {kind: [] for kind in (*RUNS, *OTHERS)}
     count = 0
-    for record in _read(path):
+    for record in _read(path, shown):
         count += 1
         if record["kind"] not in ("event", "output"):  # of which there can be many
             found[record["kind"]].append(record)
     known = store.taken((record["run"] for record in found["run"]), home)
     faults = [*_known_specs(home, found["spec"]), *(f"run {run} is there already" for run in known)]
-    queues = _Queues(folder, [*found["alias"], *found["message"]])
+    queues, specs = _Queues(folder, [*found["alias"], *found["message"]]), _Specs(home, found["spec"])
     try:
-        _refuse(path, [*faults, *queues.faults()])
-        queues.put()
-        for record in found["spec"]:
-            _put_spec(home, record)
-        # The runs come last: whatever went wrong before, the dump can be loaded again, and finds its own as it was.
-        store.load((record for record in _read(path) if record["kind"] in RUNS), home)
+        _refuse(shown, [*faults, *queues.faults()])
+        try:
+            # Three places, and one moment: the runs are kept once all else is there. Whoever is killed before that
+            # leaves what is found as it was by whoever loads the dump again.
+            with store.loading((record for record in _read(path, shown) if record["kind"] in RUNS), home):
+                specs.put()
+                queues.put()
+        except BaseException:
+            queues.take_back()
+            specs.take_back()
+            raise
     except OSError as error:
-        raise HostError(f"cannot load {path}: {error.filename or home}: {error.strerror}", "make room there") from None
+        raise HostError(f"cannot load {shown}: {error.filename or home}: {error.strerror}", "make room there") from None
     finally:
         queues.close()
     return count
+
+
+class _Specs:
+    """The specs of a dump, on their way into a project."""
+
+    def __init__(self, home: str, records: Sequence[Record]) -> None:
+        self._home, self._records = home, records
+        self._made: list[str] = []
+
+    def put(self) -> None:
+        """Write those that are not there yet."""
+        from spry.artifacts.files import write_whole
+
+        for record in self._records:
+            path = os.path.join(self._home, record["path"])
+            if not os.path.exists(path):
+                os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+                write_whole(path, [record["text"].encode("utf-8", "surrogateescape")])
+                self._made.append(path)
+
+    def take_back(self) -> None:
+        """Remove them again."""
+        for path in self._made:
+            os.unlink(path)
 
 
 class _Queues:
@@ -131,6 +186,7 @@ class _Queues:
     def __init__(self, folder: str, records: Sequence[Record]) -> None:
         self._records = records
         self._broker: Broker | None = None
+        self._before: tuple[dict[str, str], dict[int, tuple[str, str]]] | None = None
         if records:
             from spry.api.queues import connect
 
@@ -146,9 +202,21 @@ class _Queues:
     def put(self) -> None:
         """Put the messages into their queues, and give those their other names."""
         if self._broker is not None:
-            from spry.api.queues import loaded
+            from spry.api.queues import kept, loaded
 
+            self._before = self._broker.aliases(), kept(self._broker)
             loaded(self._broker, self._records)
+
+    def take_back(self) -> None:
+        """Take out again what was put."""
+        if self._broker is None or self._before is None:
+            return
+        aliases, messages = self._before
+        for one in self._records:
+            if one["kind"] == "alias" and one["alias"] not in aliases:
+                self._broker.remove_alias(one["alias"])
+            elif one["kind"] == "message" and one["id"] not in messages:
+                self._broker.drop(one["queue"], [one["id"]])
 
     def close(self) -> None:
         """Give back what it holds."""
@@ -163,17 +231,17 @@ def _refuse(path: str, faults: Iterable[str]) -> None:
         raise UsageError(f"{path} cannot be loaded: {'; '.join(found[:5])}{more}", "load it into an empty project")
 
 
-def _read(path: str) -> Iterator[Record]:
+def _read(path: str, shown: str) -> Iterator[Record]:
     """The records of a dump, each of which has been looked at; UsageError for a file that is no whole dump."""
     try:
         with open(path, encoding="ascii") as stream:
-            yield from _records(path, stream)
+            yield from _records(shown, stream)
     except OSError as error:
         raise UsageError(
-            f"{path}: {(error.strerror or '').lower()}", "name a file that spry system dump made"
+            f"{shown}: {(error.strerror or '').lower()}", "name a file that spry system dump made"
         ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is no dump of spry", "name a file that spry system dump made") from None
+        raise UsageError(f"{shown} is no dump of spry", "name a file that spry system dump made") from None
 
 
 def _records(path: str, lines: Iterable[str]) -> Iterator[Record]:
@@ -249,11 +317,3 @@ def _known_specs(home: str, specs: Iterable[Record]) -> Iterator[str]:
                     yield f"{record['path']} is there already, and differs"
         except FileNotFoundError:
             continue
-
-
-def _put_spec(home: str, record: Record) -> None:
-    from spry.artifacts.files import write_whole
-
-    path = os.path.join(home, record["path"])
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    write_whole(path, [record["text"].encode("utf-8", "surrogateescape")])

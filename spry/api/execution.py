@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from spry.api import specs
+    from spry.api.places import File
     from spry.api.wishes import Wishes
     from spry.core.model import Task
     from spry.core.taskspec import Pipeline
@@ -53,9 +54,10 @@ def _saved(request: Any, asked: Wishes) -> Execution:
         words = {name: request.words} if request.words else {}
         return _of_runbook(path, Selection((name,)), request, asked._replace(words=words))
     found = specs.find(request.spec, "task", _project(request))
-    spec = specs.read_task(found)
+    file = specs.opened(found)
+    spec = specs.read_task(found, file)
     task = from_spec(spec, found.folder, request.words or (), stdin=stdin())
-    return single(task, request, asked, stream=spec.stream)
+    return single(task, request, asked, stream=spec.stream)._replace(files=(file,))
 
 
 def _pipeline(request: Any, asked: Wishes) -> Execution:
@@ -70,14 +72,16 @@ def _pipeline(request: Any, asked: Wishes) -> Execution:
                 f"--{option} is for one command, not for a pipeline", "write it into the specs of the stages"
             )
     found = specs.find(request.pipeline, "pipeline", _project(request))
-    read = specs.read_pipeline(found)
-    tasks = tuple(_stages(read, found, request))
+    files = [specs.opened(found)]
+    read = specs.read_pipeline(found, files[0])
+    tasks = tuple(_stages(read, found, request, files))
     name = read.name if request.name is None else checked(request.name)
     made = whole(tasks, asked, request)
-    return made._replace(origin=made.origin._replace(selection=Selection((name,))))
+    return made._replace(origin=made.origin._replace(selection=Selection((name,))), files=files)
 
 
-def _stages(read: Pipeline, found: specs.Found, request: Any) -> Iterator[Task]:
+def _stages(read: Pipeline, found: specs.Found, request: Any, files: list[File]) -> Iterator[Task]:
+    """A task for each stage; `files` gets those that stages come from."""
     from spry.api import specs
 
     before = ""
@@ -85,7 +89,8 @@ def _stages(read: Pipeline, found: specs.Found, request: Any) -> Iterator[Task]:
         spec, folder = stage.spec, found.folder
         if spec is None:
             place = specs.find(stage.saved, "task", folder)
-            spec, folder = specs.read_task(place), place.folder
+            files.append(specs.opened(place))
+            spec, folder = specs.read_task(place, files[-1]), place.folder
         task = from_spec(spec, folder, name=stage.name, stdin=before or stdin())
         yield task._replace(deps=(before,) if before else (), tags=request.tag)
         before = stage.name

@@ -85,7 +85,7 @@ def read(path: str) -> File:
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", _beside(path)) from None
     except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}", "name a readable Markdown file") from None
+        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}", "name a readable file") from None
     return File(path, os.path.dirname(os.path.abspath(path)), data, owner)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from spry.api.places import OWN, project
+from spry.api.places import OWN, project, read
 from spry.api.project import needed
 from spry.core.fence import is_name
 from spry.core.source import decode
@@ -14,6 +14,7 @@ from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spry.api.places import File
     from spry.core.source import Source
     from spry.core.taskspec import Pipeline, Spec
 
@@ -64,18 +65,24 @@ def saved(kind: str, folder: str) -> list[str]:
     return sorted(found)
 
 
-def read_task(found: Found) -> Spec:
+def opened(found: Found) -> File:
+    """The bytes of a spec's file, and who may have written them; UsageError where it cannot be read."""
+    shown = os.path.relpath(found.path)
+    return read(found.path if shown.startswith("..") else shown)
+
+
+def read_task(found: Found, file: File | None = None) -> Spec:
     """The task spec in a file; RunbookError with everything that is wrong with it."""
     from spry.core.taskspec import task_spec
 
-    return task_spec(_source(found), found.name)
+    return task_spec(_source(found, file or opened(found)), found.name)
 
 
-def read_pipeline(found: Found) -> Pipeline:
+def read_pipeline(found: Found, file: File | None = None) -> Pipeline:
     """The pipeline in a file; RunbookError with everything that is wrong with it."""
     from spry.core.taskspec import pipeline
 
-    return pipeline(_source(found), found.name)
+    return pipeline(_source(found, file or opened(found)), found.name)
 
 
 def save(name: str, kind: str, data: bytes, folder: str, *, replace: bool) -> str:
@@ -122,15 +129,8 @@ def _at(path: str) -> Found:
     return Found(name if is_name(name) else "task", path, folder)
 
 
-def _source(found: Found) -> Source:
-    shown = os.path.relpath(found.path)
-    shown = found.path if shown.startswith("..") else shown
-    try:
-        with open(found.path, "rb") as stream:
-            data = stream.read()
-    except OSError as error:
-        raise UsageError(f"{shown}: {(error.strerror or '').lower()}", "name a readable JSON file") from None
-    source = decode(data, shown, found.folder)
+def _source(found: Found, file: File) -> Source:
+    source = decode(file.data, file.path, found.folder)
     if isinstance(source, Problem):
         raise RunbookError([source])
     return source

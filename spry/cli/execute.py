@@ -6,7 +6,7 @@ import os
 import sys
 from functools import partial
 
-from spry.cli.options import JSON, REPLACE, only_for
+from spry.cli.options import JSON, REPLACE, is_runbook, only_for
 from spry.errors import UsageError
 
 TYPE_CHECKING = False
@@ -44,7 +44,13 @@ def execute(request: Request, screen: Screen) -> int:
     come_from = None if request.no_history else found.origin
     try:
         result = run_plan(
-            found.plan, found.asked, [listener], warn=partial(warn, screen), has_terminal=has_terminal, origin=come_from
+            found.plan,
+            found.asked,
+            [listener],
+            warn=partial(warn, screen),
+            has_terminal=has_terminal,
+            origin=come_from,
+            files=[file for file in found.files if is_runbook(file.path)],
         )
     finally:
         listener.close()
@@ -71,7 +77,7 @@ def spec(request: Request, screen: Screen) -> int:
 
         hint = did_you_mean(action, ACTIONS) or f"it knows {listing(ACTIONS)}"
         raise UsageError(f'spry spec does not know "{action}"', hint)
-    if request.files:
+    if request.files and action != "validate":
         raise UsageError(
             f"{request.files[0]} is a runbook, and needs no spec", "spry exec --spec FILE.md#TASK runs a task of it"
         )
@@ -142,13 +148,17 @@ def _validate(names: list[str], request: Request, screen: Screen) -> int:
     from spry.api import specs
     from spry.errors import RunbookError
 
+    names = [*names, *request.files]
     if not names:
         raise UsageError("spry spec validate takes names or paths", "spry spec list shows what is saved")
     problems: list[Problem] = []
+    kind = request.kind or "task"
     for name in names:
-        kind = request.kind or "task"
-        found = specs.find(name, kind, _folder(request))
         try:
+            if is_runbook(name.partition("#")[0]):
+                _of_runbook(name, kind)
+                continue
+            found = specs.find(name, kind, _folder(request))
             (specs.read_task if kind == "task" else specs.read_pipeline)(found)
         except RunbookError as error:
             problems += error.problems
@@ -156,6 +166,19 @@ def _validate(names: list[str], request: Request, screen: Screen) -> int:
         raise RunbookError(problems)
     screen.say("1 spec is valid" if len(names) == 1 else f"{len(names)} specs are valid")
     return 0
+
+
+def _of_runbook(word: str, kind: str) -> None:
+    """Check `runbook.md#task`, which is a spec, too, or a whole runbook, which is a pipeline."""
+    from spry.api.load import load
+    from spry.api.places import find
+    from spry.core.plan import Selection, select
+
+    path, _, name = word.partition("#")
+    if bool(name) != (kind == "task"):
+        hint = f"write {path}#NAME" if kind == "task" else f"write {path}, or leave out --type pipeline"
+        raise UsageError(f"{word} is no {kind}", hint)
+    select(load(find([path])), Selection((name,) if name else ()))
 
 
 def _delete(names: list[str], request: Request, screen: Screen) -> int:

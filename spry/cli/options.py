@@ -103,6 +103,9 @@ CONTEXT = Option("context", "--context", "", "DIR", help="The project of this fo
 DETACH = Option("detach", "--detach", help="Run it in the background: print the id of the run, and do not wait.")
 PLACES = (FILE, CHDIR, NO_COLOR)
 
+REPORT = Option(
+    "report", "--report", "", "FORMAT=FILE", many=True, help="Write a report: junit, json, markdown, tap, html."
+)
 RUNNING = (
     *PLACES,
     Option("dry_run", "--dry-run", "-n", help="Show the whole plan with every script; run and write nothing."),
@@ -118,9 +121,7 @@ RUNNING = (
     Option("force", "--force", help="Run every selected task, also those that are up to date."),
     Option("output", "--output", "", "MODE", choices=MODES, help="How to show output: " + ", ".join(MODES) + "."),
     Option("json", "--json", help="Print events as JSON, one a line (with --dry-run: the plan)."),
-    Option(
-        "report", "--report", "", "FORMAT=FILE", many=True, help="Write a report: junit, json, markdown, tap, html."
-    ),
+    REPORT,
     Option("no_history", "--no-history", help="Do not write this run down; it cannot be resumed."),
     CONTEXT,
     DETACH,
@@ -163,8 +164,8 @@ REPLACE = Option("replace", "--replace", help="Write over a spec of that name.")
 WATCH = Option("watch", "--watch", help="Look again whenever something has changed, until the run is over.")
 FOLLOW = Option("follow", "--follow", help="Go on until the run is over.")
 RAW = Option("raw", "--raw", help="Pass the bytes untouched, also to a terminal.")
-TO = Option("to", "--output", "-o", "FILE", help="The file that dump writes; only you can read it.")
-SOURCE = Option("source", "--input", "-i", "FILE", help="The file that load reads.")
+TO = Option("to", "--output", "-o", "FILE", help="The file that dump writes, only for you; - is stdout.")
+SOURCE = Option("source", "--input", "-i", "FILE", help="The file that load reads; - is stdin.")
 PROCESS = Option("process", "--process", help="Show the process of the run, too.")
 WAIT = Option("timeout", "--timeout", "", "DUR", help="Wait this long for the run to end.")
 KEEP = Option("keep", "--keep", "", "DUR", help="Keep the runs of this time (default: 30d).")
@@ -216,6 +217,7 @@ ONE = (
     DETACH,
     *AUTOSTART,
     Option("json", "--json", help="Print events as JSON, one a line."),
+    REPORT,
     Option("no_history", "--no-history", help="Do not write this run down."),
     Option("yes", "--yes", "-y", help="Answer every question with yes."),
 )

@@ -36,23 +36,26 @@ def system(request: Request, screen: Screen) -> int:
 
 def _dump(request: Request, screen: Screen) -> int:
     """Write everything that is remembered to a file."""
-    from spry.api.dumps import dump
+    from spry.api.dumps import STREAM, dump, has_artifacts
 
     if request.to is None:
         raise UsageError("spry system dump needs the name of a file", "spry system dump -o FILE")
+    screen.flush()
     count = dump(folder_of(request), request.to)
-    screen.say(f"{plural(count, 'record')} written to {request.to}")
+    screen.say(f"{plural(count, 'record')} written to {'stdout' if request.to == STREAM else request.to}")
+    if has_artifacts(folder_of(request)):
+        screen.say(("warning", "the files that tasks saved, their artifacts, are not among them"))
     return 0
 
 
 def _load(request: Request, screen: Screen) -> int:
     """Bring in what a file holds."""
-    from spry.api.dumps import load
+    from spry.api.dumps import STREAM, load
 
     if request.source is None:
         raise UsageError("spry system load needs the name of a file", "spry system load -i FILE")
     count = load(folder_of(request), request.source)
-    screen.say(f"{plural(count, 'record')} loaded from {request.source}")
+    screen.say(f"{plural(count, 'record')} loaded from {'stdin' if request.source == STREAM else request.source}")
     return 0
 
 

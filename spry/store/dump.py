@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64decode, b64encode
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from spry.errors import UsageError
 from spry.store import database, journal
@@ -126,8 +126,9 @@ def taken(runs: Iterable[int], folder: str) -> list[int]:
     return sorted(known.intersection(runs))
 
 
-def load(found: Iterable[Record], folder: str) -> int:
-    """Put records into the history of a folder, all or none of them: how many runs that were."""
+@contextmanager
+def loading(found: Iterable[Record], folder: str) -> Iterator[None]:
+    """Put records into the history of a folder, all or none of them: they are kept if nothing is raised inside."""
     connection = database.connect(folder, create=True)
     assert connection is not None
     loader = _Loader(connection, folder)
@@ -135,6 +136,8 @@ def load(found: Iterable[Record], folder: str) -> int:
         connection.execute("BEGIN IMMEDIATE")
         for record in found:
             loader.put(record)
+        loader.close()
+        yield
         connection.execute("COMMIT")
     except BaseException:
         loader.take_back()
@@ -142,7 +145,6 @@ def load(found: Iterable[Record], folder: str) -> int:
     finally:
         loader.close()
         database.close(connection, folder)
-    return len(loader.places)
 
 
 class _Loader:
@@ -179,6 +181,8 @@ class _Loader:
         self._connection.execute(f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({marks})", values)  # noqa: S608 - our own names
         place = run_folder(self._folder, str(record["run"]))
         os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
+        if os.path.isdir(place) and not os.path.lexists(os.path.join(place, "lock")):
+            _remove(place)  # of a load that was killed: no run was ever carried out there
         os.mkdir(place, 0o700)
         self.places[record["run"]] = place
 
@@ -200,6 +204,10 @@ class _Loader:
             self._connection.execute("ROLLBACK")
         for place in self.places.values():
             with suppress(OSError):
-                for entry in os.scandir(place):
-                    os.unlink(entry.path)
-                os.rmdir(place)
+                _remove(place)
+
+
+def _remove(place: str) -> None:
+    for entry in os.scandir(place):
+        os.unlink(entry.path)
+    os.rmdir(place)

@@ -321,6 +321,57 @@ def test_f30_all_that_is_wrong_with_a_spec_is_told_with_its_places(project):
         assert told in done.stderr
 
 
+def test_f30_what_runs_is_what_the_specs_said_when_it_began(project):
+    later = spec(project, "later", process_target="echo", args=["as", "it", "was"])
+    changed = {"name": "later", "spec": {"process_target": "echo", "args": ["changed"]}}
+    pipeline(project, "p", stage("one", "sh", "-c", f"echo '{json.dumps(changed)}' > {later}"), "later")
+
+    assert project.run("exec", "--pipeline", "p").stdout == "as it was\n"
+    assert project.run("exec", "--spec", "later").stdout == "changed\n"
+
+
+def test_f30_a_run_that_is_done_again_is_what_it_was(project):
+    spec(project, "job", process_target="sh", args=["-c", "test -e now && echo done"])
+    assert project.run("exec", "--spec", "job").exit_code == 1
+    spec(project, "job", process_target="echo", args=["another"])
+    project.path("now").touch()
+
+    assert project.run("resume", latest(project)["run"]).stdout == "done\n"
+
+
+@pytest.mark.parametrize("key", ["tid", "io", "state"])
+def test_f30_what_belongs_to_a_task_that_runs_is_in_no_spec(project, key):
+    project.path("odd.json").write_text(json.dumps({key: "1", "spec": {"process_target": "true"}}))
+
+    assert f'"{key}" belongs to a task that runs' in project.run("exec", "--spec", "odd.json").stderr
+
+
+def test_a_spec_that_anybody_may_have_written_is_run_only_when_somebody_agrees(project):
+    path = project.path("open.json")
+    path.write_text(json.dumps({"spec": {"process_target": "echo", "args": ["hi"]}}))
+    path.chmod(0o666)
+    refused = project.run("exec", "--spec", "./open.json")
+
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "open.json lies outside of this repository and may be written by anybody" in refused.stderr
+    assert project.run("exec", "--yes", "--spec", "./open.json").stdout == "hi\n"
+
+
+def test_a_pipeline_is_as_strange_as_the_strangest_of_its_stages(project):
+    spec(project, "second", process_target="touch", args=["made"]).chmod(0o666)
+    pipeline(project, "p", stage("first", "true"), "second")
+
+    assert project.run("exec", "--pipeline", "p").exit_code == 2
+    assert not project.has("made")
+
+
+def test_a_command_has_reports_like_any_run(project):
+    done = project.run("exec", "--report", "json=out.json", "sh", "-c", "echo hi; exit 7")
+
+    assert (done.exit_code, done.stdout) == (7, "hi\n")
+    assert json.loads(project.read("out.json"))["tasks"][0]["outcome"] == "failed"
+
+
 def test_f31_limits_of_a_spec_end_it(project):
     spec(project, "eater", process_target=sys.executable, args=["-c", EATER], limits={"memory_mb": 100})
     done = project.run("exec", "--spec", "eater")

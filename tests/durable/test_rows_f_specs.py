@@ -62,6 +62,18 @@ def test_validate_tells_all_that_is_wrong_with_all_of_them(project):
     assert [".spry/tasks/a.json:1:29" in done.stderr, ".spry/tasks/b.json:1:29" in done.stderr] == [True, True]
 
 
+def test_validate_takes_what_exec_takes(project):
+    project("```bash one\necho 1\n```\n")
+
+    assert project.run("spec", "validate", "Spryfile.md#one").stderr == "1 spec is valid\n"
+    assert project.run("spec", "validate", "Spryfile.md", "--type", "pipeline").stderr == "1 spec is valid\n"
+    absent = project.run("spec", "validate", "Spryfile.md#two")
+    assert (absent.exit_code, 'Task "two" not found' in absent.stderr) == (2, True)
+    project("```bash one --dep two\necho 1\n```\n")
+    wrong = project.run("spec", "validate", "Spryfile.md#one")
+    assert (wrong.exit_code, 'Task "two" referenced by "one" does not exist' in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
@@ -72,6 +84,8 @@ def test_validate_tells_all_that_is_wrong_with_all_of_them(project):
         (("create", "../up"), "cannot name a spec"),
         (("create", "a", "absent.json"), "no such file"),
         (("validate",), "takes names or paths"),
+        (("validate", "Spryfile.md"), "write Spryfile.md#NAME"),
+        (("validate", "Spryfile.md#one", "--type", "pipeline"), "is no pipeline"),
     ],
 )
 def test_a_request_that_cannot_be_met_exits_2(project, argv, words):

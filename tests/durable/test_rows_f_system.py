@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from spry.api.dumps import load
+from spry.errors import HostError
+from spry.store import dump as store
 
 OLD = Path(__file__).with_name("dump-1.jsonl")  # made by the first spry that could; every later one has to load it
 
@@ -173,6 +179,74 @@ def test_f22_a_load_that_was_cut_short_can_be_done_again(project):
     assert project.run("system", "load", "-i", "../all.jsonl", cwd="other").exit_code == 0
     assert project.run("queue", "peek", "in", "--all", cwd="other").stdout == "a\n"
     assert len(project.run("runs", "--json", cwd="other").json) == 1
+
+
+def test_f22_a_load_that_fails_leaves_nothing_of_anything(project):
+    project.run("queue", "write", "in", "a")
+    project.run("queue", "alias", "add", "entrance", "in")
+    done(project)
+    project.run("system", "dump", "-o", "all.jsonl")
+    project.run("queue", "write", "in", "mine", cwd="other")
+    project.path("other/.spry/tasks").rmdir()
+    project.path("other/.spry/tasks").symlink_to("nowhere")
+    failed = project.run("system", "load", "-i", "../all.jsonl", cwd="other")
+
+    assert failed.exit_code == 3
+    assert project.run("runs", cwd="other").stdout == "no runs are remembered here\n"
+    assert project.run("queue", "peek", "in", "--all", cwd="other").stdout == "mine\n"
+    assert project.run("queue", "alias", "list", cwd="other").stdout == ""
+    assert not os.listdir(project.path("other/.spry/runs"))
+
+
+def test_f22_what_was_put_before_the_last_step_failed_is_taken_back(project, monkeypatch):
+    project.run("queue", "write", "in", "a")
+    project.run("queue", "alias", "add", "entrance", "in")
+    done(project)
+    project.run("system", "dump", "-o", "all.jsonl")
+
+    @contextmanager
+    def failing(records, folder):
+        yield
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "loading", failing)
+    with pytest.raises(HostError):
+        load(str(project.path("other")), str(project.path("all.jsonl")))
+
+    assert project.run("queue", "list", cwd="other").stdout == ""
+    assert project.run("queue", "alias", "list", cwd="other").stdout == ""
+    assert project.run("spec", "list", cwd="other").stdout == "no specs are saved here\n"
+
+
+def test_f22_a_load_that_was_killed_can_be_done_again(project):
+    project.run("exec", "true")
+    project.run("system", "dump", "-o", "all.jsonl")
+    run = project.run("runs", "--json").json[0]["run"]
+    project.path(f"other/.spry/runs/{run}").mkdir(parents=True)
+    project.path(f"other/.spry/runs/{run}/log").write_text("half")
+
+    assert project.run("system", "load", "-i", "../all.jsonl", cwd="other").exit_code == 0
+    assert project.run("runs", "--json", cwd="other").json[0]["run"] == run
+
+
+def test_f22_a_dump_goes_through_a_pipe(project):
+    done(project)
+    dumped = project.run("system", "dump", "-o", "-")
+    loaded = project.run("system", "load", "-i", "-", cwd="other", stdin=dumped.stdout.encode())
+
+    assert dumped.stderr.endswith("records written to stdout\n")
+    assert (loaded.exit_code, loaded.stdout) == (0, "")
+    assert project.run("runs", "--json", cwd="other").json == project.run("runs", "--json").json
+    assert not project.has("-")
+
+
+def test_f22_a_dump_says_that_artifacts_are_not_in_it(project):
+    project.run("exec", "true")
+    assert "artifacts" not in project.run("system", "dump", "-o", "one.jsonl").stderr
+    project("```bash one --save made\ntouch made\n```\n")
+    project.run("runbook")
+
+    assert "their artifacts, are not among them" in project.run("system", "dump", "-o", "two.jsonl").stderr
 
 
 @pytest.mark.parametrize(
