@@ -758,7 +758,8 @@ def test_another_checkout_with_the_same_history_folder_is_up_to_date(book, tmp_p
 
 def test_runs_at_the_same_time_disturb_nothing(book):
     source(book, a="a")
-    book(*(cell(f"bash t{n} --inputs src --outputs out{n}", f"cat src/* > out{n}") for n in range(6)))
+    write = "cat src/* > .out{0}.$$; mv .out{0}.$$ out{0}"  # whole at any moment, as others look at it, too
+    book(*(cell(f"bash t{n} --inputs src --outputs out{n}", write.format(n)) for n in range(6)))
     processes = [book.start("runbook", "-q") for _ in range(4)]
     outcomes = [(process.communicate()[1], process.returncode) for process in processes]
 
