@@ -146,11 +146,11 @@ class TaskExecutor:
         return self._workers.submit(partial(self.execute, task, upstream, retry_policy=retry_policy))
 
     def _employ(self) -> None:
-        from spry.api.ending import attend
-        from spry.api.running import cores
-        from spry.api.workers import Workers
+        with Held(), self._lock:  # an import that Ctrl-C interrupts can keep the lock that all imports need
+            from spry.api.ending import attend
+            from spry.api.running import cores
+            from spry.api.workers import Workers
 
-        with Held(), self._lock:
             if self._workers is None:
                 workers = Workers(min(32, cores() + 4))
                 attend(self, workers)

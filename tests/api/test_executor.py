@@ -531,6 +531,15 @@ def test_t16_ctrl_c_is_never_lost(how, tmp_path):
         assert not [pid for pid in out.split() if alive(int(pid))]
 
 
+def test_t16_ctrl_c_in_what_a_program_calls_at_its_end_is_not_lost(tmp_path):
+    late = "import atexit; atexit.register(signal.raise_signal, signal.SIGINT)"
+    with python(submitting("end") + f"    {late}\n", tmp_path) as process:
+        out, err = seen_to_its_end(process)
+
+    assert not [pid for pid in out.split()[1:] if alive(int(pid))]
+    assert "KeyboardInterrupt" in err
+
+
 def test_t16_ctrl_c_during_the_last_words_of_a_run_is_not_lost(executor):
     executor.events.subscribe(lambda event: event.type.name == "SUCCEEDED" and signal.raise_signal(signal.SIGINT))
     task = Task.bash("true")
