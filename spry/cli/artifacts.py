@@ -40,12 +40,12 @@ def artifacts(request: Request, screen: Screen) -> int:
 
 def _ls(archive: Archive, words: Sequence[str], request: Request, screen: Screen) -> None:
     """The tasks that saved something, of one run or of all."""
-    _at_most(words, 1, "ls [RUN]")
-    runs = [archive.run(words[0]).run] if words else [run.run for run in archive.runs()]
+    _at_most(words, 1, "ls [RUN[/TASK]]")
+    only, task = target(archive, words[0]) if words else (None, "")
     found: list[view.Save] = []
-    for run in runs:
+    for run in [only.run] if only else [run.run for run in archive.runs()]:
         try:
-            found += map(_save, api.kept(archive, run))
+            found += map(_save, api.kept(archive, run, task))
         except SpryError as error:
             screen.say(("warning", "spry: "), f"run {run}: {error.message}")
     screen.show(view.saves_as_json(found) if request.json else view.saves(found))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from spry.core.difference import AFTERWARDS, brief, differences
 from spry.core.events import Outcome, Reason, TaskFinished
-from spry.core.fingerprint import decode
+from spry.core.fingerprint import Part, decode
 from spry.engine.freshness import counts
 from spry.engine.identity import without
 from spry.errors import SpryError
@@ -12,7 +14,7 @@ from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
@@ -43,14 +45,17 @@ def forecast(attempts: Attempts, done: Collection[str] = ()) -> dict[str, Standi
     assert freshness is not None
     found: dict[str, Standing] = {}
     unknown: set[str] = set()
+    coming: dict[str, str] = {}
     for name, step in attempts.plan.steps.items():
         if name in done:
             continue
         task = step.task
         if counts(task):
-            found[name] = _standing(freshness, step, unknown)
+            found[name] = _standing(freshness, step, unknown, coming)
             if found[name].state != FRESH:
                 unknown.add(name)
+            elif found[name].reasons:
+                coming.update(_restored(freshness, task))
         elif task.needs_process or task.expressions:
             unknown.add(name)
         if name not in unknown:
@@ -60,7 +65,8 @@ def forecast(attempts: Attempts, done: Collection[str] = ()) -> dict[str, Standi
 
 def _settle(attempts: Attempts, task: Task, last: Success | None) -> None:
     """Leave what a task leaves that does not run, or that only lends its text."""
-    if last is not None:
+    if last is not None and attempts.freshness is not None:
+        attempts.freshness.identities.made[task.name] = decode(last.outputs)
         attempts.left.bring(task.name, last.captured, last.handed)
         artifacts = attempts.artifacts
         saved = artifacts.find(task.name, last.run) if task.saves and artifacts is not None else None
@@ -73,29 +79,44 @@ def _settle(attempts: Attempts, task: Task, last: Success | None) -> None:
     attempts.left.ended[task.name] = ended
 
 
-def _standing(freshness: Freshness, step: Step, unknown: Collection[str]) -> Standing:
+def _restored(freshness: Freshness, task: Task) -> Iterator[tuple[str, str]]:
+    """The files that a task which is up to date puts back, with their digests."""
+    last, folder = freshness.last(task), freshness.attempts.place(task)
+    for part in freshness.files(task, last).missing if last is not None else ():
+        yield os.path.normpath(os.path.join(folder, part.name)), part.digest
+
+
+def _standing(freshness: Freshness, step: Step, unknown: Collection[str], coming: Mapping[str, str]) -> Standing:
     if freshness.force:
         return Standing(STALE, ("--force",))
     try:
         last = freshness.last(step.task)
         if last is None:
             return Standing(STALE, ("it has not succeeded before",))
-        return _compared(freshness, step, last, unknown)
+        return _compared(freshness, step, last, unknown, coming)
     except SpryError as error:
         return Standing(BROKEN, (error.message,))
     except ValueError:
         return Standing(STALE, ("its last success was recorded by another version of spry",))
 
 
-def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collection[str]) -> Standing:
-    """Where a task stands that has succeeded before; raises SpryError for what a run would not get past either."""
+def _compared(
+    freshness: Freshness, step: Step, last: Success, unknown: Collection[str], coming: Mapping[str, str]
+) -> Standing:
+    """Where a task stands that has succeeded before; raises SpryError for what a run would not get past either.
+
+    `coming` are files that will have been put back by then.
+    """
     task, attempts = step.task, freshness.attempts
     both = (*freshness.identities.needs(step), *freshness.identities.restores(step))
     awaited = [name for name in dict.fromkeys(both) if name in unknown]
     given = attempts.situation.params.get(task.name, {})
     valueless = [one.name for one in task.params if one.name not in given]
+    then, place = decode(freshness.parts(task)), attempts.place(task)
+    paths = {part.name: os.path.normpath(os.path.join(place, part.name)) for part in then if part.kind == "input"}
+    back = [Part("input", name, coming[path]) for name, path in paths.items() if path in coming]
     try:
-        inputs = freshness.inputs(task)
+        inputs = freshness.inputs(task, back)
     except SpryError:
         if awaited:
             return _open(awaited, valueless)
@@ -103,7 +124,7 @@ def _compared(freshness: Freshness, step: Step, last: Success, unknown: Collecti
     now = freshness.sum(step, inputs, awaited)
     left_out = {("parameter", name) for name in valueless} | set(_unsettled(attempts, step, unknown))
     left_out.update((kind, name) for name in awaited for kind in AFTERWARDS)
-    before = [part for part in decode(freshness.parts(task)) if part[:2] not in left_out]
+    before = [part for part in then if part[:2] not in left_out]
     files = freshness.files(task, last)
     is_kept = bool(files.missing) and freshness.kept(task, files.missing) is not None
     reasons = [*differences(before, without(now, left_out).told), *_told(files, is_kept=is_kept)]

@@ -17,7 +17,7 @@ from spry.store.cache import Success
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
@@ -162,12 +162,17 @@ class Freshness:
         if self.memory is not None:
             self.memory.cache.close(self.contents.learned if learn else {})
 
-    def inputs(self, task: Task) -> list[Part]:
-        """The inputs of a task as parts, without what is an output of it; SpryError for patterns without a file."""
-        folder, paths = self.attempts.place(task), self._found(task)
+    def inputs(self, task: Task, coming: Sequence[Part] = ()) -> list[Part]:
+        """The inputs of a task as parts, without what is an output of it; SpryError for patterns without a file.
+
+        With those that are known to be `coming` the patterns mean something.
+        """
+        folder = self.attempts.place(task)
+        paths = find(folder, task.inputs).paths if coming else self._found(task)
         made = set(find(folder, task.outputs).paths) if paths and task.outputs else ()
         of = self.contents.of
-        return [Part("input", path, of(os.path.join(folder, path))) for path in paths if path not in made]
+        here = [Part("input", path, of(os.path.join(folder, path))) for path in paths if path not in made]
+        return sorted([*here, *coming], key=lambda part: part.name) if coming else here
 
     def _found(self, task: Task) -> tuple[str, ...]:
         """What the patterns of inputs mean; SpryError for those without a file."""

@@ -190,7 +190,7 @@ def how_it_failed(event: TaskFinished | TaskRetrying, steps: Mapping[str, Step])
         return "lost: spry ended while it ran"
     if event.signal is not None:
         return f"killed by signal {event.signal}{_signal_name(event.signal)}"
-    if event.exit_code is not None:
+    if event.exit_code or (event.exit_code is not None and not event.message):
         return f"failed with exit code {event.exit_code}"
     return "failed"
 

@@ -44,7 +44,7 @@ def test_something_else_in_place_of_the_output_file_fails_the_task_and_no_more(s
     done = spry(cell("a", f'{put} "$SPRY_OUTPUT"') + cell("b", "echo b"))
 
     assert done.returncode == 1
-    assert "a failed with exit code 0" in done.stderr
+    assert "✗ a failed (" in done.stderr
     assert "$SPRY_OUTPUT is no file any more" in done.stderr
     assert "b completed" in done.stderr
     assert [name for name in os.listdir(tmp_path / "private") if name.startswith("spry-")] == []
@@ -104,7 +104,7 @@ def test_a_capture_without_room_fails_its_task_alone(spry, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     assert done.returncode == 1
-    assert "a failed with exit code 0" in done.stderr
+    assert "✗ a failed (" in done.stderr
     assert "cannot be kept: File too large" in done.stderr
     assert "1 succeeded, 1 failed" in done.stderr
     assert not (tmp_path / "out.bin").exists()

@@ -421,6 +421,12 @@ def test_artifacts_are_listed_by_task(saved):
     assert rows == [["TASK", "FILES"], ["make", "2"], ["more", "1"]]
 
 
+def test_what_one_task_of_a_run_saved_is_listed_alone(saved):
+    listed = saved.run("artifacts", "ls", f"{run_of(saved)[-5:]}/more", "--json")
+
+    assert [(one["task"], one["files"]) for one in listed.json] == [("more", 1)]
+
+
 def test_the_files_of_a_run_and_of_a_task_are_shown(saved):
     run = run_of(saved)
     everything = saved.run("artifacts", "show").stdout

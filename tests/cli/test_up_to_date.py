@@ -336,6 +336,21 @@ def test_a_missing_output_is_put_back_and_nothing_runs(built):
     assert ran(built) == []
 
 
+def test_what_will_be_put_back_counts_as_an_input_of_what_comes_later(book):
+    book(
+        cell("bash make --inputs src --outputs out.txt", "cat src/* > out.txt")
+        + cell("bash use --dep make --inputs '*.txt'", "cat out.txt")
+    )
+    source(book, a="a")
+    assert ran(book) == ["make", "use"]
+    book.path("out.txt").unlink()
+
+    told = notes(book)
+    assert (told["make"], told["use"]) == ("up to date: out.txt would be restored", "up to date")
+    assert state(book, "use") == "up to date"
+    assert ran(book) == []
+
+
 TREE = cell(
     "bash make --outputs out",
     "mkdir -p out/deep/empty; echo 1 > 'out/[odd]*?'; echo 2 > out/deep/run; chmod 750 out/deep/run",
