@@ -14,7 +14,7 @@ from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
@@ -36,6 +36,18 @@ class Standing(NamedTuple):
         return f"{self.state}: {brief(self.reasons)}" if self.reasons else self.state
 
 
+class Before(NamedTuple):
+    """What is known of the tasks before one: `unknown` are those of which nobody can tell yet what they will leave.
+
+    `back` are the files that will have been put back by then, with their digests, and `open` those that may have been
+    made anew.
+    """
+
+    unknown: set[str]
+    back: dict[str, str]
+    open: set[str]
+
+
 def forecast(attempts: Attempts, done: Collection[str] = ()) -> dict[str, Standing]:
     """Where each task with inputs or outputs stands; `done` are tasks that are known not to run.
 
@@ -44,18 +56,18 @@ def forecast(attempts: Attempts, done: Collection[str] = ()) -> dict[str, Standi
     freshness = attempts.freshness
     assert freshness is not None
     found: dict[str, Standing] = {}
-    unknown: set[str] = set()
-    coming: dict[str, str] = {}
+    before = Before(unknown := set(), {}, set())
     for name, step in attempts.plan.steps.items():
         if name in done:
             continue
         task = step.task
         if counts(task):
-            found[name] = _standing(freshness, step, unknown, coming)
+            found[name] = _standing(freshness, step, before)
             if found[name].state != FRESH:
                 unknown.add(name)
+                before.open.update(_made(freshness, task))
             elif found[name].reasons:
-                coming.update(_restored(freshness, task))
+                before.back.update(_restored(freshness, task))
         elif task.needs_process or task.expressions:
             unknown.add(name)
         if name not in unknown:
@@ -79,42 +91,54 @@ def _settle(attempts: Attempts, task: Task, last: Success | None) -> None:
     attempts.left.ended[task.name] = ended
 
 
+def _path(freshness: Freshness, task: Task, part: Part) -> str:
+    return os.path.normpath(os.path.join(freshness.attempts.place(task), part.name))
+
+
 def _restored(freshness: Freshness, task: Task) -> Iterator[tuple[str, str]]:
     """The files that a task which is up to date puts back, with their digests."""
-    last, folder = freshness.last(task), freshness.attempts.place(task)
+    last = freshness.last(task)
     for part in freshness.files(task, last).missing if last is not None else ():
-        yield os.path.normpath(os.path.join(folder, part.name)), part.digest
+        yield _path(freshness, task, part), part.digest
 
 
-def _standing(freshness: Freshness, step: Step, unknown: Collection[str], coming: Mapping[str, str]) -> Standing:
+def _made(freshness: Freshness, task: Task) -> list[str]:
+    """The files that a task declares to make: those of its last success, and those that are there.
+
+    None where they cannot be read or are told by another version: whoever needs them says so.
+    """
+    last = freshness.last(task)
+    try:
+        parts = [*(decode(last.outputs) if last is not None else ()), *freshness.identities.outputs(task)]
+    except (SpryError, ValueError):
+        return []
+    return [_path(freshness, task, part) for part in parts]
+
+
+def _standing(freshness: Freshness, step: Step, before: Before) -> Standing:
     if freshness.force:
         return Standing(STALE, ("--force",))
     try:
         last = freshness.last(step.task)
         if last is None:
             return Standing(STALE, ("it has not succeeded before",))
-        return _compared(freshness, step, last, unknown, coming)
+        return _compared(freshness, step, last, before)
     except SpryError as error:
         return Standing(BROKEN, (error.message,))
     except ValueError:
         return Standing(STALE, ("its last success was recorded by another version of spry",))
 
 
-def _compared(
-    freshness: Freshness, step: Step, last: Success, unknown: Collection[str], coming: Mapping[str, str]
-) -> Standing:
-    """Where a task stands that has succeeded before; raises SpryError for what a run would not get past either.
-
-    `coming` are files that will have been put back by then.
-    """
+def _compared(freshness: Freshness, step: Step, last: Success, before: Before) -> Standing:
+    """Where a task stands that has succeeded before; raises SpryError for what a run would not get past either."""
     task, attempts = step.task, freshness.attempts
     both = (*freshness.identities.needs(step), *freshness.identities.restores(step))
-    awaited = [name for name in dict.fromkeys(both) if name in unknown]
+    awaited = [name for name in dict.fromkeys(both) if name in before.unknown]
     given = attempts.situation.params.get(task.name, {})
     valueless = [one.name for one in task.params if one.name not in given]
-    then, place = decode(freshness.parts(task)), attempts.place(task)
-    paths = {part.name: os.path.normpath(os.path.join(place, part.name)) for part in then if part.kind == "input"}
-    back = [Part("input", name, coming[path]) for name, path in paths.items() if path in coming]
+    then = decode(freshness.parts(task))
+    paths = {part.name: _path(freshness, task, part) for part in then if part.kind == "input"}
+    back = [Part("input", name, before.back[path]) for name, path in paths.items() if path in before.back]
     try:
         inputs = freshness.inputs(task, back)
     except SpryError:
@@ -122,12 +146,14 @@ def _compared(
             return _open(awaited, valueless)
         raise
     now = freshness.sum(step, inputs, awaited)
-    left_out = {("parameter", name) for name in valueless} | set(_unsettled(attempts, step, unknown))
+    left_out = {("parameter", name) for name in valueless} | set(_unsettled(attempts, step, before.unknown))
     left_out.update((kind, name) for name in awaited for kind in AFTERWARDS)
-    before = [part for part in then if part[:2] not in left_out]
+    paths.update((part.name, _path(freshness, task, part)) for part in inputs)
+    left_out.update(("input", name) for name, path in paths.items() if path in before.open)
+    then = [part for part in then if part[:2] not in left_out]
     files = freshness.files(task, last)
     is_kept = bool(files.missing) and freshness.kept(task, files.missing) is not None
-    reasons = [*differences(before, without(now, left_out).told), *_told(files, is_kept=is_kept)]
+    reasons = [*differences(then, without(now, left_out).told), *_told(files, is_kept=is_kept)]
     if reasons:
         return Standing(STALE, tuple(reasons))
     if awaited or valueless:

@@ -171,7 +171,12 @@ class Freshness:
         paths = find(folder, task.inputs).paths if coming else self._found(task)
         made = set(find(folder, task.outputs).paths) if paths and task.outputs else ()
         of = self.contents.of
-        here = [Part("input", path, of(os.path.join(folder, path))) for path in paths if path not in made]
+        filled = {above for part in coming for above in _above(part.name)}
+        here = [
+            Part("input", path, of(os.path.join(folder, path)))
+            for path in paths
+            if path not in made and path not in filled
+        ]
         return sorted([*here, *coming], key=lambda part: part.name) if coming else here
 
     def _found(self, task: Task) -> tuple[str, ...]:
@@ -211,10 +216,12 @@ class Freshness:
         """What became of the files that a task made at its last success."""
         then = {part.name: part for part in decode(last.outputs)}
         now = {part.name: part for part in self.identities.outputs(task)}
+        missing = [part for name, part in then.items() if name not in now]
+        emptied = {above for part in missing for above in _above(part.name)}
         return Files(
-            [part for name, part in then.items() if name not in now],
+            missing,
             [part for name, part in then.items() if name in now and now[name] != part],
-            [part for name, part in now.items() if name not in then],
+            [part for name, part in now.items() if name not in then and name not in emptied],
         )
 
     def kept(self, task: Task, missing: list[Part]) -> Kept | None:
@@ -274,6 +281,13 @@ class Freshness:
 
     def _has_key(self) -> bool:
         return self.memory is not None and bool(self.memory.key())
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path lies in, each of which stands for itself only while it is empty."""
+    while (folder := os.path.dirname(path)) not in ("", path):
+        yield folder
+        path = folder
 
 
 def _nothing(idle: Iterable[str]) -> str:

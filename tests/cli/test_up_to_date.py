@@ -351,6 +351,34 @@ def test_what_will_be_put_back_counts_as_an_input_of_what_comes_later(book):
     assert ran(book) == []
 
 
+def test_a_folder_that_was_emptied_is_filled_again_and_nothing_runs(book):
+    book(
+        cell("bash make --outputs out", "mkdir -p out; echo made > out/all")
+        + cell("bash use --dep make --inputs out", "cat out/all")
+    )
+    assert ran(book) == ["make", "use"]
+    book.path("out/all").unlink()
+
+    assert notes(book) == {"make": "up to date: out/all would be restored", "use": "up to date"}
+    assert ran(book) == []
+    assert book.read("out/all") == "made\n"
+
+
+def test_an_input_that_will_be_made_anew_is_no_reason_to_run(book):
+    book(
+        cell("bash make --inputs src --outputs out.txt", "cat src/* > out.txt")
+        + cell("bash use --dep make --inputs out.txt", "cat out.txt")
+    )
+    source(book, a="a")
+    assert ran(book) == ["make", "use"]
+    book.path("out.txt").write_text("by hand")
+
+    told = notes(book)
+    assert told["make"] == "would run: output out.txt changed"
+    assert told["use"] == "may run: depends on what make leaves"
+    assert ran(book) == ["make"]
+
+
 TREE = cell(
     "bash make --outputs out",
     "mkdir -p out/deep/empty; echo 1 > 'out/[odd]*?'; echo 2 > out/deep/run; chmod 750 out/deep/run",
