@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from spry.store.records import TaskRecord
 
 
+OF_PROGRAMS = "program-"  # owners of what tasks of programs save
+
+
 class Kept(NamedTuple):
     """What one task of a run saved."""
 
@@ -44,7 +47,7 @@ def equip(attempts: Attempts, origin: Origin | None, *, recorded: bool) -> Artif
     plan, run = attempts.plan, attempts.situation.run
     if origin is not None and recorded:
         own = place(origin.folder)
-        _remove_work_of_the_dead(own)
+        remove_work_of_the_dead(own)
         artifacts = Artifacts(plan, Place(folder(own), (own,)), run, attempts.folder)
         earlier = holds.held(folder(own), origin.resumed) if origin.resumed else {}
         artifacts.recall(one for name, one in earlier.items() if name in origin.recalled)
@@ -60,7 +63,7 @@ def folder(own: str) -> str:
     return os.path.join(own, "artifacts")
 
 
-def _remove_work_of_the_dead(own: str) -> None:
+def remove_work_of_the_dead(own: str) -> None:
     """The working folders of runs that were killed."""
     work = os.path.join(folder(own), "work")
     with suppress(OSError):
@@ -78,13 +81,14 @@ def lost(archive: Archive, run: str, plan: Plan, records: Mapping[str, TaskRecor
     for name, step in plan.steps.items():
         record = records.get(name)
         if step.task.saves and record is not None and record.outcome == "succeeded":
-            why = _fault(held.get(name), blobs, sound)
+            why = fault(held.get(name), blobs, sound)
             if why:
                 found[name] = why
     return found
 
 
-def _fault(one: Hold | None, blobs: Blobs, sound: dict[str, bool]) -> str:
+def fault(one: Hold | None, blobs: Blobs, sound: dict[str, bool]) -> str:
+    """What is wrong with something that is held; `sound` are the blobs that have been looked at."""
     if one is None:
         return "what it saved is not kept any more"
     try:
@@ -99,23 +103,29 @@ def _fault(one: Hold | None, blobs: Blobs, sound: dict[str, bool]) -> str:
     return ""
 
 
-def tidy(archive: Archive) -> Swept:
-    """Drop what no run that is known, or can be resumed, refers to; and what has been kept for long enough."""
+def tidy(own: str, archive: Archive | None) -> Swept:
+    """Drop what no run that is known, or can be resumed, refers to; and what has been kept for long enough.
+
+    Where no history is known, only the latter.
+    """
+    now = time.time()
+    remove_work_of_the_dead(own)
+    if archive is None:
+        return holds.sweep(folder(own), lambda owner, one: not owner.startswith(OF_PROGRAMS) or one.until > now)
     known = {run.run for run in archive.runs()}
     resumable = archive.resumable()
-    now = time.time()
-
     successes = archive.successes()
     made = {owner_of(book, task) for book, task, _ in successes}
     saved = {(run, task) for _, task, run in successes}
 
     def is_needed(owner: str, one: Hold) -> bool:
+        if owner.startswith(OF_PROGRAMS):
+            return one.until > now
         if not owner.isdigit() or owner in resumable:
             return owner in made or not owner.startswith(MADE)
         return (owner in known or (owner, one.name) in saved) and (not one.until or one.until > now)
 
-    _remove_work_of_the_dead(archive.folder)
-    return holds.sweep(folder(archive.folder), is_needed)
+    return holds.sweep(folder(own), is_needed)
 
 
 def kept(archive: Archive, run: str, task: str = "") -> list[Kept]:

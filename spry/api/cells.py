@@ -7,7 +7,8 @@ import os
 from spry.api.graph import TaskGraph
 from spry.api.retry import RetryPolicy
 from spry.api.running import granted
-from spry.api.task import Task, TaskType, bind
+from spry.api.standing import bind
+from spry.api.task import Task, TaskType
 from spry.core.model import SHELLS
 from spry.record import NamedTuple
 
@@ -82,7 +83,17 @@ def _task(cell: Cell, page: Page) -> Task:
     retry = RetryPolicy(cell.attempts, cell.backoff) if cell.attempts > 1 else None
     kind = TYPES.get(cell.language, TaskType.SCRIPT)
     task = Task(
-        cell.name, cell.body, kind, cell.descr, timeout=cell.timeout, env=dict(cell.env), cwd=cell.cwd, retry=retry
+        cell.name,
+        cell.body,
+        kind,
+        cell.descr,
+        timeout=cell.timeout,
+        env=dict(cell.env),
+        cwd=cell.cwd,
+        retry=retry,
+        isolated=cell.isolated,
+        save=cell.saves,
+        restore=cell.restore or False,
     )
     return bind(task, Leaf(cell, page))
 

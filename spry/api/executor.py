@@ -10,7 +10,8 @@ from functools import partial
 from spry.api.copilot import make_copilot_agent_handler, make_copilot_prompt_handler
 from spry.api.events import EventBus, TaskEvent, TaskEventType
 from spry.api.outcomes import TaskCancelled, TaskResult, TaskStatus
-from spry.api.task import NEXT, Task, TaskType, leaf_of, settle, transition
+from spry.api.standing import NEXT, leaf_of, settle, transition
+from spry.api.task import Task, TaskType
 from spry.api.waiting import Bell, Held
 
 TYPE_CHECKING = False

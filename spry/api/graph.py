@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import uuid4
 
 from spry.api.outcomes import TaskStatus
-from spry.api.task import Task, restore
+from spry.api.standing import restore
+from spry.api.task import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from spry.api.task import Task
 
-    TerminationReason = Literal["exit_code", "timeout", "cancelled", "handler"]
+    TerminationReason = Literal["exit_code", "timeout", "cancelled", "handler", "artifacts"]
 
 
 class TaskStatus(Enum):
@@ -69,7 +69,7 @@ class TaskResult:
     Times of day are local and naive; `duration` is in seconds, from a clock that never goes back. `output` is the whole
     stdout, or the text that a handler returned; `error` the whole stderr, or what went wrong. `returncode` is None
     where there was no process, and negative for a signal. `raw` is what the handler returned. `termination_reason` is
-    None for a success.
+    None for a success; `artifacts` means that its files could not be restored or saved.
     """
 
     task_id: str

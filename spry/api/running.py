@@ -40,9 +40,9 @@ QUEUES = "queues"  # as in `store.queues`, which is nothing for runs without any
 class Program(NamedTuple):
     """How a program in Python takes part in a run of its own.
 
-    `calls` are those of `Situation`; `recall` gives the run what is known of tasks that need not run, and names those;
-    `ready` gets the executor before anything starts. Of tasks that are not in `checks` (None: all are), what is missing
-    is told when their turn has come.
+    `calls` are those of `Situation`; `recall` gives the run what is known of tasks that need not run, with a store for
+    its files if it has any, and names those; `ready` gets the executor before anything starts. Of tasks that are not in
+    `checks` (None: all are), what is missing is told when their turn has come.
     """
 
     calls: Mapping[str, Callable[[int], Call | None]] = {}
@@ -142,7 +142,7 @@ def _recorded(
             from spry.api.artifacts import equip
             from spry.engine.chores import Chores
 
-            artifacts = equip(attempts, origin, recorded=bool(first))
+            artifacts = attempts.artifacts or equip(attempts, origin, recorded=bool(first))
             doer = Chores(executor, lambda name: (artifacts, name))
         return run(plan, attempts.situation.run, doer, attempts, told, options, durations=usual)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
@@ -10,16 +9,17 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from spry.api.graph import TaskGraph
-from spry.api.outcomes import TaskResult, TaskStatus
-from spry.api.retry import RetryPolicy
+from spry.api.rows import PUT_TASK, TASKS, extras_of, result_row, row_of, task_of
 from spry.api.stores import Graphs, Tasks
-from spry.api.task import Task, TaskType, restore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-VERSION = "4"
+    from spry.api.task import Task
+
+VERSION = "5"
+EARLIER = ("4",)  # of the same tables; it would pass over what tasks say of files
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS metadata (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tasks (
@@ -52,20 +52,9 @@ CREATE INDEX IF NOT EXISTS graph_dependencies_by_task ON graph_dependencies(task
 CREATE INDEX IF NOT EXISTS graph_dependencies_by_dependency ON graph_dependencies(dependency_id);
 """
 TABLES = ("graph_dependencies", "graph_tasks", "graphs", "task_extras", "task_results", "tasks", "metadata")
-PUT_TASK = """
-INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
-    title = excluded.title, description = excluded.description, payload = excluded.payload, type = excluded.type,
-    status = excluded.status, error = excluded.error, timeout = excluded.timeout, blocked_by = excluded.blocked_by,
-    created_at = excluded.created_at
-"""
 PUT_GRAPH = """
 INSERT INTO graphs VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     title = excluded.title, created_at = excluded.created_at
-"""
-TASKS = """
-SELECT t.id, t.title, t.description, t.payload, t.type, t.status, t.error, t.timeout, t.blocked_by, t.created_at,
-    r.status, r.started_at, r.finished_at, r.duration, r.output, r.error, r.returncode, r.termination_reason, e.extras
-FROM tasks t LEFT JOIN task_results r ON r.task_id = t.id LEFT JOIN task_extras e ON e.task_id = t.id
 """
 BUSY = 10.0  # seconds to wait for another process that writes
 
@@ -111,7 +100,7 @@ class _Database:
     def _migrate(self, path: str, *, may_drop: bool) -> None:
         with self.writing() as connection:
             found = self._version(connection)
-            if found not in (None, VERSION):
+            if found not in (None, VERSION, *EARLIER):
                 if not may_drop:
                     raise RuntimeError(
                         f"{path} has schema version {found}, not {VERSION}; "
@@ -162,7 +151,7 @@ class SQLiteTasks(Tasks):
             row = connection.execute(f"{TASKS} WHERE t.id = ?", (key,)).fetchone()
         if row is None:
             raise KeyError(key)
-        return _task(row)
+        return task_of(row)
 
     def __setitem__(self, key: str, one: Task) -> None:
         self.check(key, one)
@@ -200,7 +189,7 @@ class SQLiteGraphs(Graphs):
             ).fetchall()
             inside = "WHERE t.id IN (SELECT task_id FROM graph_tasks WHERE graph_id = ?)"
             rows = connection.execute(f"{TASKS} {inside}", (key,)).fetchall()
-        tasks = {row[0]: _task(row) for row in rows}
+        tasks = {row[0]: task_of(row) for row in rows}
         after: dict[str, list[Task]] = {}
         for name, dep in edges:
             after.setdefault(name, []).append(tasks[dep])
@@ -249,57 +238,15 @@ def _count(database: _Database, table: str) -> int:
 def _put(connection: sqlite3.Connection, tasks: Iterable[Task]) -> None:
     """Save tasks as they are now."""
     tasks = list(tasks)
-    connection.executemany(PUT_TASK, map(_row, tasks))
+    connection.executemany(PUT_TASK, map(row_of, tasks))
     results = [(task, task.result) for task in tasks]
     connection.executemany(
         "DELETE FROM task_results WHERE task_id = ?", [(task.id,) for task, result in results if result is None]
     )
     connection.executemany(
         "INSERT OR REPLACE INTO task_results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_result_row(result) for _, result in results if result is not None],
+        [result_row(result) for _, result in results if result is not None],
     )
-    extras = [(task.id, text) for task in tasks if (text := _extras(task))]
-    connection.executemany("INSERT OR REPLACE INTO task_extras VALUES (?, ?)", extras)
-
-
-def _row(task: Task) -> tuple[object, ...]:
-    return (
-        task.id, task.title, task.description, task.payload, task.type.value, task.status.value, task.error,
-        task.timeout, task.blocked_by, task.created_at.isoformat(),
-    )  # fmt: skip
-
-
-def _result_row(result: TaskResult) -> tuple[object, ...]:
-    return (
-        result.task_id, result.status.value, result.started_at.isoformat(), result.finished_at.isoformat(),
-        result.duration, result.output, result.error, result.returncode, result.termination_reason,
-    )  # fmt: skip
-
-
-def _extras(task: Task) -> str:
-    """What not every task has, as JSON; nothing if it has none of it."""
-    retry = task.retry and (task.retry.max_attempts, task.retry.backoff)
-    found = {"env": task.env, "cwd": task.cwd, "retry": retry, "cell": task.origin}
-    given = {name: value for name, value in found.items() if value}
-    return json.dumps(given) if given else ""
-
-
-def _task(row: tuple[object, ...]) -> Task:
-    """A task as it was when it was saved."""
-    name, title, description, payload, kind, status, error, timeout, blocked_by, created = row[:10]
-    extras = json.loads(str(row[18])) if row[18] else {}
-    retry = extras.get("retry")
-    task = Task(
-        str(title), str(payload), TaskType(kind), str(description), error, timeout, str(name),  # type: ignore[arg-type] # as they went in
-        datetime.fromisoformat(str(created)), env=extras.get("env"), cwd=extras.get("cwd"),
-        retry=RetryPolicy(*retry) if retry else None,
-    )  # fmt: skip
-    return restore(task, TaskStatus(status), _result(row), blocked_by, extras.get("cell", ""))  # type: ignore[arg-type] # as above
-
-
-def _result(row: tuple[object, ...]) -> TaskResult | None:
-    status, started, finished, duration, output, error, code, reason = row[10:18]
-    if status is None:
-        return None
-    times = datetime.fromisoformat(str(started)), datetime.fromisoformat(str(finished))
-    return TaskResult(str(row[0]), TaskStatus(status), *times, duration, output, error, code, None, reason)  # type: ignore[arg-type] # as above
+    extras = [(task.id, extras_of(task)) for task in tasks]
+    connection.executemany("DELETE FROM task_extras WHERE task_id = ?", [(name,) for name, text in extras if not text])
+    connection.executemany("INSERT OR REPLACE INTO task_extras VALUES (?, ?)", [one for one in extras if one[1]])

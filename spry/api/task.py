@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime
 from enum import Enum
-from math import isnan
 from uuid import uuid4
 
+from spry.api.fields import CHECKS
 from spry.api.outcomes import TaskStatus
-from spry.api.retry import RetryPolicy
+from spry.api.standing import CANCELLED, FAILED, NEXT, PENDING, RUNNING, SUCCEEDED, transition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Unpack
 
     from spry.api.cells import Leaf
+    from spry.api.fields import Fields, ProgramFields
     from spry.api.outcomes import TaskResult
+    from spry.api.retry import RetryPolicy
 
-PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, BLOCKED = TaskStatus
-NEXT: Mapping[TaskStatus, frozenset[TaskStatus]] = {
-    PENDING: frozenset({RUNNING, CANCELLED, BLOCKED, FAILED}),
-    RUNNING: frozenset({SUCCEEDED, FAILED, CANCELLED}),
-    SUCCEEDED: frozenset(),
-    FAILED: frozenset({RUNNING, CANCELLED}),
-    CANCELLED: frozenset(),
-    BLOCKED: frozenset({RUNNING, CANCELLED}),
-}
-# One lock for all tasks: it is held for the moment of a transition, and tasks stay free of locks of their own, so that
-# they can be copied and pickled.
-transition = threading.RLock()
+WRITTEN = frozenset({"payload", "type", "isolated", "save", "restore"})  # of a cell: in its runbook
+UNSAID: dict[str, object] = {"cwd": None, "isolated": False, "save": (), "restore": False}
+FRESH = frozenset({"isolated", "restore"})
 
 
 class TaskType(Enum):
@@ -51,11 +44,15 @@ class Task:
     `timeout` is in seconds, None for none. `env` is laid over the environment of this program, `cwd` is the working
     folder (None: the current one when it runs); both matter to programs only. `retry` is how often it is tried, also
     in a graph; None means once.
+
+    Programs of a graph can pass files on. `save` are patterns of those that are kept once the task has succeeded, each
+    as `GLOB[:DEST]`; `restore` fills a fresh folder with what all tasks before it have saved (True), or a folder in
+    there; `isolated` is such a folder, and empty. ValueError for a pattern or a folder that cannot be meant.
     """
 
     __slots__ = (
         "__dict__", "__weakref__", "_blocked_by", "_cell", "_id", "_result", "_status", "created_at", "cwd",
-        "description", "env", "error", "payload", "retry", "timeout", "title", "type",
+        "description", "env", "error", "isolated", "payload", "restore", "retry", "save", "timeout", "title", "type",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the fields of a task, in the order that programs know
@@ -72,8 +69,13 @@ class Task:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         retry: RetryPolicy | None = None,
+        isolated: bool = False,
+        save: str | Sequence[str] = (),
+        restore: bool | str = False,
     ) -> None:
         put = object.__setattr__
+        for name, value in UNSAID.items():
+            put(self, name, value)
         put(self, "_status", PENDING)
         put(self, "_cell", None)
         put(self, "_result", None)
@@ -83,62 +85,28 @@ class Task:
         self.error, self.timeout = error, timeout
         self.created_at = datetime.now() if created_at is None else created_at  # noqa: DTZ005 - local, as documented
         self.env, self.cwd, self.retry = dict(env or {}), cwd, retry
+        self.isolated, self.restore = isolated, restore
+        self.save = save  # type: ignore[assignment] # whatever was given, it is kept as a tuple
 
     @classmethod
-    def bash(
-        cls,
-        payload: str,
-        *,
-        title: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        retry: RetryPolicy | None = None,
-    ) -> Task:
+    def bash(cls, payload: str, *, title: str = "", **fields: Unpack[ProgramFields]) -> Task:
         """A bash script. It is not strict: begin it with `set -e` where it should stop at the first failure."""
-        return cls(title, payload, TaskType.BASH, description, timeout=timeout, env=env, cwd=cwd, retry=retry)
+        return cls(title, payload, TaskType.BASH, **fields)
 
     @classmethod
-    def powershell(
-        cls,
-        payload: str,
-        *,
-        title: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        retry: RetryPolicy | None = None,
-    ) -> Task:
+    def powershell(cls, payload: str, *, title: str = "", **fields: Unpack[ProgramFields]) -> Task:
         """A PowerShell script, run by `pwsh`."""
-        return cls(title, payload, TaskType.POWERSHELL, description, timeout=timeout, env=env, cwd=cwd, retry=retry)
+        return cls(title, payload, TaskType.POWERSHELL, **fields)
 
     @classmethod
-    def prompt(
-        cls,
-        payload: str,
-        *,
-        title: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        retry: RetryPolicy | None = None,
-    ) -> Task:
+    def prompt(cls, payload: str, *, title: str = "", **fields: Unpack[Fields]) -> Task:
         """A question for a language model, which has no tools to answer it with."""
-        return cls(title, payload, TaskType.PROMPT, description, timeout=timeout, retry=retry)
+        return cls(title, payload, TaskType.PROMPT, **fields)
 
     @classmethod
-    def agent(
-        cls,
-        payload: str,
-        *,
-        title: str = "",
-        description: str = "",
-        timeout: float | None = None,
-        retry: RetryPolicy | None = None,
-    ) -> Task:
+    def agent(cls, payload: str, *, title: str = "", **fields: Unpack[Fields]) -> Task:
         """An order for an agent, which uses tools to carry it out."""
-        return cls(title, payload, TaskType.AGENT, description, timeout=timeout, retry=retry)
+        return cls(title, payload, TaskType.AGENT, **fields)
 
     @property
     def id(self) -> str:
@@ -164,6 +132,11 @@ class Task:
     def origin(self) -> str:
         """The cell of a runbook that it is, as `file:line name`; empty for a task made in Python."""
         return "" if self._cell is None else str(self._cell)
+
+    @property
+    def has_own_folder(self) -> bool:
+        """Whether each attempt works in a fresh folder."""
+        return self.isolated or bool(self.restore)
 
     @property
     def is_pending(self) -> bool:
@@ -195,7 +168,7 @@ class Task:
     @property
     def is_blocked(self) -> bool:
         """Whether a dependency of it did not succeed."""
-        return self._status is BLOCKED
+        return self._status is TaskStatus.BLOCKED
 
     @property
     def is_terminal(self) -> bool:
@@ -234,18 +207,17 @@ class Task:
             raise AttributeError("SUCCEEDED tasks are immutable")
         if name == "_id":
             raise AttributeError("Task._id is immutable")
-        if name in {"payload", "type"} and self._cell is not None:
+        if name in WRITTEN and self._cell is not None:
             raise AttributeError(f"the {name} of a runbook's cell is changed in the runbook")
         if name == "type" and not isinstance(value, TaskType):
             raise TypeError("type must be a TaskType")
-        if name == "timeout" and value is not None:
-            _check_timeout(value)
-        if name == "retry" and not isinstance(value, RetryPolicy | None):
-            raise TypeError("retry must be a RetryPolicy")
-        object.__setattr__(self, name, value)
+        if value and (self.has_own_folder if name == "cwd" else name in FRESH and self.cwd is not None):
+            raise ValueError("cwd with isolated or restore: such a task works in a fresh folder; use cd in its script")
+        check = CHECKS.get(name)
+        object.__setattr__(self, name, value if check is None else check(value))
 
     def __setstate__(self, state: tuple[dict[str, object] | None, dict[str, object]]) -> None:
-        for fields in state:
+        for fields in (UNSAID, *state):  # what an earlier version has pickled lacks some
             for name, value in (fields or {}).items():
                 object.__setattr__(self, name, value)
 
@@ -274,47 +246,6 @@ class Task:
         env: dict[str, str]
         cwd: str | None
         retry: RetryPolicy | None
-
-
-def _check_timeout(value: object) -> None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError("timeout must be a number of seconds")
-    if value <= 0 or isnan(value):
-        raise ValueError("timeout must be greater than 0")
-
-
-def settle(task: Task, result: TaskResult | None, blocked_by: str | None = None) -> None:
-    """Attach what is known of a task that has ended: for whoever runs it."""
-    object.__setattr__(task, "_result", result)
-    object.__setattr__(task, "_blocked_by", blocked_by)
-
-
-def restore(
-    task: Task, status: TaskStatus, result: TaskResult | None, blocked_by: str | None = None, origin: str = ""
-) -> Task:
-    """Let a task stand where it stood when it was saved: for stores, and for what a crash has left."""
-    settle(task, result, blocked_by)
-    if origin:
-        bind(task, origin)
-    object.__setattr__(task, "_status", status)
-    return task
-
-
-def bind(task: Task, cell: Leaf | str) -> Task:
-    """Say which cell of a runbook a task is; of one that comes out of a store only its place is known."""
-    object.__setattr__(task, "_cell", cell)
-    return task
-
-
-def leaf_of(task: Task) -> Leaf | None:
-    """The cell that a task is, if it is one and its runbook is at hand."""
-    return None if isinstance(task._cell, str) else task._cell  # noqa: SLF001 - ours
-
-
-def claim(task: Task) -> bool:
-    """Start a task for whoever asks first; False if it runs already, or must not run any more."""
-    with transition:
-        if not task.can_transition_to(RUNNING):
-            return False
-        task.transition_to(RUNNING)
-        return True
+        isolated: bool
+        save: tuple[str, ...]
+        restore: bool | str

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from spry.api.events import TaskEvent, TaskEventType
 from spry.api.outcomes import TaskCancelled, TaskExecutionError, TaskResult, TaskStatus, TaskTimeoutError
-from spry.api.task import claim, restore, settle
+from spry.api.standing import claim, restore, settle
 from spry.core.events import Outcome, Reason, TaskFinished, TaskOutput, TaskProgress, TaskRetrying, TaskStarted
 
 TYPE_CHECKING = False
@@ -35,6 +35,7 @@ BY_REASON: Mapping[Reason | None, TerminationReason] = {
     Reason.SIGNAL: "exit_code",
     Reason.LIMIT: "exit_code",
     Reason.TIMEOUT: "timeout",
+    Reason.ARTIFACTS: "artifacts",
 }
 
 
@@ -199,7 +200,8 @@ class Telling:
         code = None if handling is not None or account.refused is not None else _code(event)
         raw = None if code is None else self._completed(account, event)
         error = (account.text("stderr") or None) if status is SUCCEEDED else message
-        why = TERMINATIONS[status] if status in TERMINATIONS else BY_REASON.get(event.reason, "handler")
+        reason = None if account.refused is not None else event.reason
+        why = TERMINATIONS[status] if status in TERMINATIONS else BY_REASON.get(reason, "handler")
         return TaskResult(task.id, status, started, finished, duration, account.text("stdout"), error, code, raw, why)
 
     def _emit(

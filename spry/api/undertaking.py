@@ -11,7 +11,8 @@ from contextvars import copy_context
 from spry.api.context import Handling
 from spry.api.retry import RetryPolicy
 from spry.api.running import Program, run_plan
-from spry.api.task import TaskType, leaf_of
+from spry.api.standing import leaf_of
+from spry.api.task import TaskType
 from spry.api.telling import Account, Telling
 from spry.api.wishes import Wishes
 from spry.core.edges import Edges
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from spry.api.cells import Page
     from spry.api.context import TaskHandler
     from spry.api.executor import TaskExecutor
+    from spry.api.keeping import Keeping
     from spry.api.task import Task
     from spry.engine.attempts import Attempts
     from spry.execute.local import LocalExecutor
@@ -83,6 +85,7 @@ class Undertaking:
         self.page = _page(self.works.values())
         self.surroundings = copy_context()
         self.plan = Plan({})
+        self.keeping: Keeping | None = None
         self.attempts: Attempts | None = None
         self.post: Callable[[Notice], None] | None = None
         self.thread = threading.get_ident()
@@ -90,10 +93,12 @@ class Undertaking:
     def run(self) -> Mapping[str, Account]:
         """Carry it out; a signal that came meanwhile does what it does in this program, once nothing runs any more.
 
-        What became of the tasks, by id. HostError and UsageError before anything starts.
+        What became of the tasks, by id. HostError, UsageError and ValueError before anything starts.
         """
         self._check()
         self.plan = self._plan()
+        if self.plan.has_artifacts:
+            self._keep()
         told = [Telling(self.executor, self.accounts, self._left)]
         calls = {name: self._caller(work) for name, work in self.works.items()}
         locals_: list[LocalExecutor] = []
@@ -118,6 +123,8 @@ class Undertaking:
             )
         finally:
             self.executor.relinquish(self)
+            if self.keeping is not None:
+                self.keeping.close()
         if locals_[0].interrupted is not None:
             signal.raise_signal(locals_[0].interrupted)
         return {task: self.accounts[name] for task, name in self.tasks.items()}
@@ -159,9 +166,22 @@ class Undertaking:
             return Plan(steps, settings={PLACE: AS_IT_IS})
         return Plan(steps, self.page.plan.kinds, {**self.page.plan.settings, PLACE: AS_IT_IS})
 
+    def _keep(self) -> None:
+        """Find out where files are kept; ValueError if tasks have them in a way that cannot be meant."""
+        from spry.api.history import place
+        from spry.api.keeping import Keeping
+        from spry.api.passing import check, titles_of
+
+        tasks = {name: work.task for name, work in self.works.items()}
+        titles = titles_of(tasks)
+        check(self.plan, tasks, [name for name, task in tasks.items() if self._handler(task) is not None], titles)
+        self.keeping = Keeping(place(self.page.files[0].folder if self.page else os.getcwd()), tasks, titles)
+
     def _recall(self, attempts: Attempts) -> dict[str, str]:
         """Give the run what is known of tasks that need not run again."""
         self.attempts = attempts
+        if self.keeping is not None:
+            self.keeping.equip(attempts)
         done = [work for work in self.works.values() if work.task.is_succeeded]
         for work in done:
             result = work.task.result
@@ -252,6 +272,9 @@ def _cell(work: Work, folder: str) -> Cell:
         backoff=retry.backoff,
         env=tuple(task.env.items()),
         cwd=task.cwd,
+        saves=task.save,
+        isolated=task.has_own_folder,
+        restore=task.restore if isinstance(task.restore, str) else "." if task.restore else None,
         interpreter=BASH if is_bash and os.access(BASH, os.X_OK) else None,
         strict=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from spry.api.history import root
+from spry.api.history import place, root
 from spry.cli.history import archive_of, closed, folder_of
 from spry.cli.options import JSON, KEEP, SOURCE, TO, only_for
 from spry.core.text import plural
@@ -82,15 +82,15 @@ def _tidy(request: Request, screen: Screen) -> int:
 
 def _sweep(archive: Archive | None, folder: str) -> str:
     """Drop the artifacts that nobody needs any more; what that has freed, in words."""
-    if archive is None:
-        return ""
-    archive.forget_gone(root(folder))
-    if not os.path.isdir(os.path.join(archive.folder, "artifacts")):
+    if archive is not None:
+        archive.forget_gone(root(folder))
+    own = place(folder)
+    if not os.path.isdir(os.path.join(own, "artifacts")):
         return ""
     from spry.api.artifacts import tidy
     from spry.core.text import format_size
 
-    swept = tidy(archive)
+    swept = tidy(own, archive)
     return f", {format_size(swept.size)} of artifacts dropped" if swept.files else ""
 
 

@@ -6,6 +6,7 @@ Each flag concerns exactly one thing: `order` (graph), `files` (artifacts), `mes
 from __future__ import annotations
 
 from spry.core import values
+from spry.core.saving import folder_fault
 from spry.core.saving import parse as saving
 from spry.record import NamedTuple
 
@@ -90,14 +91,6 @@ def _filled(text: str) -> str:
     return "" if text.strip() else "must not be empty"
 
 
-def _inside(text: str) -> str:
-    """What is wrong with the path of a folder in a fresh one."""
-    if not text.strip():
-        return "must not be empty"
-    leaves = text.startswith("/") or ".." in text.split("/")
-    return f'"{text}" does not lie in the task\'s own folder' if leaves else ""
-
-
 # One flag, one row: a table is read as a table.
 # fmt: off
 TABLE: tuple[Flag, ...] = (
@@ -147,7 +140,7 @@ TABLE: tuple[Flag, ...] = (
          help="files that the task makes"),
     Flag("save", "saves", "value", "files", "GLOB[:DEST]", many=True, read=_sound(_saving),
          help="files kept for the task's descendants; `!GLOB` leaves some out"),
-    Flag("restore", "restore", "optional", "files", "DEST", bare=".", read=_sound(_inside),
+    Flag("restore", "restore", "optional", "files", "DEST", bare=".", read=_sound(folder_fault),
          help="fills the folder with what all ancestors saved"),
     Flag("isolated", "isolated", "nothing", "files", help="runs in a fresh folder of its own"),
     Flag("inbox", "inbox", "value", "messages", "QUEUE", read=_sound(values.task_queue),

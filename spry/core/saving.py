@@ -99,6 +99,14 @@ def parse(text: str) -> Saving | str:
     return Saving("/".join(segments), None if dest is None else _clean(dest), is_tree, is_negated)
 
 
+def folder_fault(text: str) -> str:
+    """What is wrong with the path of a folder in a fresh one."""
+    if not text.strip():
+        return "must not be empty"
+    leaves = text.startswith("/") or ".." in text.split("/")
+    return f'"{text}" does not lie in the task\'s own folder' if leaves else ""
+
+
 def _split(text: str) -> tuple[str, str | None]:
     """The pattern and the name behind the last colon, unless that colon belongs to the pattern."""
     glob, colon, dest = text.rpartition(":")

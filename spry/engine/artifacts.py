@@ -19,7 +19,7 @@ from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from threading import Thread
 
     from spry.core.model import Plan, Step, Task
@@ -41,11 +41,29 @@ class Saved(NamedTuple):
     lock: int
 
 
-class Artifacts:
-    """The artifacts of one run of a plan; `folder_of` is where a task works that is not isolated."""
+class Label(NamedTuple):
+    """What is known of a task that others do not call by its name: in words, and how its files are held."""
 
-    def __init__(self, plan: Plan, place: Place, run: str, folder_of: Callable[[Task], str]) -> None:
-        self.plan, self.place, self.run, self.folder_of = plan, place, run, folder_of
+    title: str
+    owner: str
+    keep: float
+
+
+class Artifacts:
+    """The artifacts of one run of a plan; `folder_of` is where a task works that is not isolated.
+
+    What a task saves is held by the run, for as long as its runbook says, unless it has a label that says otherwise.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        place: Place,
+        run: str,
+        folder_of: Callable[[Task], str],
+        labels: Mapping[str, Label] = {},
+    ) -> None:
+        self.plan, self.place, self.run, self.folder_of, self.labels = plan, place, run, folder_of, labels
         self.blobs = Blobs(place.folder)
         self.stopped: set[str] = set()
         self.records: dict[str, str] = {}
@@ -76,7 +94,7 @@ class Artifacts:
 
         def go_on() -> None:
             if name in self.stopped:
-                raise SpryError(f"what was done with the files of {name} was stopped")
+                raise SpryError(f"what was done with the files of {self.title(name)} was stopped")
 
         return Blobs(self.place.folder, go_on)
 
@@ -96,7 +114,9 @@ class Artifacts:
                 os.makedirs(folder, 0o755)
                 return
             above = [other for other in self.above(name) if other in self.records]
-            loaded = [restoring.Owned(other, snapshots.load(self.records[other], self.blobs)) for other in above]
+            loaded = [
+                restoring.Owned(self.title(other), snapshots.load(self.records[other], self.blobs)) for other in above
+            ]
             restoring.restore(self._blobs(name), loaded, folder, os.path.normpath(task.restore))
         except OSError as error:
             raise unwritable(error) from None
@@ -135,11 +155,12 @@ class Artifacts:
             return
         settings = self.plan.settings.get(step.task.path)
         keep = settings.keep_artifacts if settings else None
+        if keep is None and name in self.labels:
+            keep = self.labels[name].keep
         try:
-            holds.hold(self.place.folder, self.run, Hold(name, saved.record, time.time() + keep if keep else 0.0))
+            self._hold(Hold(name, saved.record, time.time() + keep if keep else 0.0))
         except OSError as error:
             raise unwritable(error) from None
-        self.records[name] = saved.record
 
     def over(self, name: str) -> None:
         """An attempt is over, however it ended: its folder goes, and what was saved and not kept is nobody's."""
@@ -154,12 +175,20 @@ class Artifacts:
         lock = self.blobs.lock()
         try:
             for one in held:
-                holds.hold(self.place.folder, self.run, one)
-                self.records[one.name] = one.record
+                self._hold(one)
         except OSError as error:
             raise unwritable(error) from None
         finally:
             os.close(lock)
+
+    def _hold(self, one: Hold) -> None:
+        label = self.labels.get(one.name)
+        holds.hold(self.place.folder, label.owner if label else self.run, one)
+        self.records[one.name] = one.record
+
+    def title(self, name: str) -> str:
+        """What people call a task."""
+        return self.labels[name].title if name in self.labels else name
 
     def find(self, name: str, run: str) -> Hold | None:
         """What a task saved in an earlier run, if that is still there."""

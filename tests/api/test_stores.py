@@ -192,7 +192,7 @@ def test_tplus8_a_file_outlives_its_program_and_is_private(path):
     assert path.stat().st_mode & 0o777 == 0o600
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("SELECT value FROM metadata WHERE key = 'schema_version'").fetchone() == ("4",)
+    assert connection.execute("SELECT value FROM metadata WHERE key = 'schema_version'").fetchone() == ("5",)
 
 
 @pytest.mark.parametrize("change", ["UPDATE metadata SET value = '3'", "DELETE FROM metadata", "DROP TABLE metadata"])
