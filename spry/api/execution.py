@@ -76,7 +76,7 @@ def _pipeline(request: Any, asked: Wishes) -> Execution:
     read = specs.read_pipeline(found, files[0])
     tasks = tuple(_stages(read, found, request, files))
     name = read.name if request.name is None else checked(request.name)
-    made = whole(tasks, asked, request)
+    made = whole(tasks, asked, request, stream=tasks[-1].stream)
     return made._replace(origin=made.origin._replace(selection=Selection((name,))), files=files)
 
 

@@ -130,7 +130,7 @@ def from_spec(spec: Spec, folder: str, words: Sequence[str] = (), *, name: str =
     return Task(
         name or spec.name, "exec", argv=argv, path=path, folder=where, stdin=stdin, timeout=spec.timeout,
         limits=spec.limits, env=spec.env, interactive=spec.interactive, inbox=spec.inbox, outbox=spec.outbox,
-        reserved=spec.reserved,
+        reserved=spec.reserved, stream=spec.stream, cleanup=spec.cleanup,
     )  # fmt: skip
 
 

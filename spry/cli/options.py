@@ -172,6 +172,7 @@ KEEP = Option("keep", "--keep", "", "DUR", help="Keep the runs of this time (def
 SINCE = Option("since", "--since", "", "TS", help="Only messages written after this: a timestamp, or a date.")
 PATTERN = Option("pattern", "--pattern", "", "GLOB", help="Only queues whose names match.")
 EVERY = Option("all", "--all", help="All messages instead of one.")
+OF_ALL = Option("all", "--all", help="Also the queues of runs that are over, as with --pattern.")
 LEAVE = Option("peek", "--peek", help="Leave the messages where they are.")
 TARGET = Option("target", "--target", "", "QUEUE", help="Only the aliases of this queue.")
 DRAIN = Option("drain", "--drain", help="Stop once the inbox is empty.")

@@ -43,7 +43,8 @@ WORDS = (
         ["spry queue requeue orders"],
     ),
     Word(
-        "list", "", (*PLACES, JSON, PATTERN), "List the queues in which messages wait.",
+        "list", "", (*PLACES, JSON, PATTERN, options.OF_ALL),
+        "List the queues in which messages wait, and those of the runs under way.",
         ["spry queue list --pattern 'order*'"],
     ),
     Word(

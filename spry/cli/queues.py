@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import time
-from fnmatch import fnmatchcase
 
 from spry.api import queues as api
-from spry.cli import tasklog
+from spry.cli import queue_lists, queue_views
 from spry.cli.history import folder_of
 from spry.errors import INVALID, HostError, UsageError
 from spry.store.queues import instant
@@ -34,14 +33,17 @@ def queue(request: Request, screen: Screen) -> int:
         from spry.cli.work import work
 
         return work(request, screen)
-    named = {"move": rest[:2], "broadcast": []}.get(word, rest[:1])
-    if name := tasklog.shown(named):
-        tasklog.check(word, name)
-        return _show(tasklog.messages(name, folder_of(request), _since(request)), request, screen)
-    broker = api.connect(folder_of(request))
+    folder, named = folder_of(request), {"move": 2, "broadcast": 0, "alias": 0}.get(word, 1)
+    name = queue_views.shown(rest[:named])
+    if name:
+        queue_views.check(word, name)
+    rest[:named] = (queue_views.whole(one, folder) for one in rest[:named])
+    if name:
+        return _made(word, rest[0], folder, request, screen)
+    broker = api.connect(folder)
     try:
         if word == "alias":
-            return _alias(broker, rest, request, screen)
+            return queue_lists.alias(broker, rest, request, screen)
         return WORDS[word](broker, rest, request, screen)
     finally:
         broker.close()
@@ -59,6 +61,14 @@ class Signals:
     def _note(self, number: int, _: object) -> None:
         self.number = number
         signal.signal(number, signal.SIG_DFL)
+
+
+def _made(word: str, name: str, folder: str, request: Request, screen: Screen) -> int:
+    """Show what is in a queue that is made of what is known; the output of a run that is read is collected."""
+    code = _show(queue_views.messages(name, folder, _since(request)), request, screen)
+    if word == "read" and code == 0:
+        queue_views.collect(name, folder)
+    return code
 
 
 def read(broker: Broker, rest: list[str], request: Request, screen: Screen) -> int:
@@ -134,7 +144,7 @@ def _look(
 def write(broker: Broker, rest: list[str], request: Request, _: Screen) -> int:
     """Put one message into a queue."""
     name = api.queue_of(broker, rest[0])
-    tasklog.reachable(folder_of(request), name)
+    queue_views.reachable(folder_of(request), name)
     broker.write(name, _text(rest[1]))
     return 0
 
@@ -172,19 +182,6 @@ def _moved(moved: int, held: int, target: str, screen: Screen) -> int:
     return 0 if moved else INVALID
 
 
-def listing(broker: Broker, _: list[str], request: Request, screen: Screen) -> int:
-    """The queues in which messages wait."""
-    found = [one for one in broker.queues() if fnmatchcase(one.queue, request.pattern or "*")]
-    if request.json:
-        import json
-
-        screen.show(json.dumps([one._asdict() for one in found]) + "\n")
-    elif found:
-        width = max(len(one.queue) for one in found)
-        screen.show("".join(f"{one.queue:<{width}}  {one.messages}\n" for one in found))
-    return 0
-
-
 def delete(broker: Broker, rest: list[str], request: Request, screen: Screen) -> int:
     """Delete a queue, or all of them."""
     if bool(rest) is request.all:
@@ -200,23 +197,6 @@ def broadcast(broker: Broker, rest: list[str], request: Request, screen: Screen)
     reached = broker.broadcast(_text(rest[0]), api.public(broker, request.pattern or "*"))
     screen.say(f"written to {reached} queue{'' if reached == 1 else 's'}")
     return 0 if reached else INVALID
-
-
-def _alias(broker: Broker, rest: list[str], request: Request, screen: Screen) -> int:
-    word, *names = rest
-    if word == "add":
-        api.add_alias(broker, *names)
-    elif word == "remove":
-        broker.remove_alias(names[0].removeprefix("@"))
-    else:
-        found = [(alias, name) for alias, name in broker.aliases().items() if request.target in (None, name)]
-        if request.json:
-            import json
-
-            screen.show(json.dumps([{"alias": alias, "target": name} for alias, name in found]) + "\n")
-        else:
-            screen.show("".join(f"{alias} → {name}\n" for alias, name in found))
-    return 0
 
 
 def _text(word: str) -> str:
@@ -270,7 +250,7 @@ WORDS: Mapping[str, Callable[[Broker, list[str], Request, Screen], int]] = {
     "write": write,
     "move": move,
     "requeue": requeue,
-    "list": listing,
+    "list": queue_lists.listing,
     "delete": delete,
     "broadcast": broadcast,
 }

@@ -62,7 +62,8 @@ class Task(NamedTuple):
 
     `line`, `column` are the place of the NAME, `body_line` the file line of the body's first line. Times are seconds.
     With an `argv` it is no cell but a command to start as it is, without a shell; `stdin` is `-` for what we were
-    given ourselves, or the dependency whose output it reads.
+    given ourselves, or the dependency whose output it reads. What its spec says of its run: without `stream` the output
+    is shown at the end, without `cleanup` the queues of the run stay in sight.
     """
 
     name: str
@@ -113,6 +114,8 @@ class Task(NamedTuple):
     origins: tuple[tuple[str, str], ...] = ()
     argv: tuple[str, ...] = ()
     stdin: str = ""
+    stream: bool = True
+    cleanup: bool = True
 
     @property
     def is_env(self) -> bool:

@@ -27,9 +27,7 @@ FOR_FUNCTIONS = ("function_target", "keyword_args")
 LIMITS = {"memory_mb": "memory", "cpu_percent": "cpu", "max_fds": "fds", "max_connections": "connections"}
 RESERVED = ("keep", "requeue", "clear")
 TARGETS = ("type", "process_target", "function_target")
-# The project of a task of weft, where ours belong to the one they are in; and whether to drop a task's own empty
-# queues: an empty queue of ours is none.
-IGNORED = ("weft_context", "cleanup_on_exit")
+IGNORED = ("weft_context",)  # the project of a task of weft, where ours belong to the one they are in
 NUMBER, STRING, LIST, OBJECT, TRUTH = "a number", "a string", "a list", "an object", "a truth value"
 
 
@@ -37,7 +35,7 @@ class Spec(NamedTuple):
     """One command or function: `target` is a program, or `module:function`; `timeout` in seconds, None for none.
 
     `limits` and `env` are as in `core.model.Task`; `folder` is where it runs, from the project's folder on. `stream`
-    is false for output that is to be shown at the end only.
+    is false for output that is to be shown at the end only, `cleanup` for queues that stay in sight.
     """
 
     name: str
@@ -49,6 +47,7 @@ class Spec(NamedTuple):
     limits: tuple[tuple[str, float], ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     stream: bool = True
+    cleanup: bool = True
     folder: str | None = None
     interactive: bool = False
     inbox: str | None = None
@@ -318,6 +317,7 @@ TAKERS: Mapping[str, tuple[str, Callable[[Reader, str, Value], object]]] = {
     "limits": ("limits", _limits),
     "env": ("env", _env),
     "stream_output": ("stream", _truth),
+    "cleanup_on_exit": ("cleanup", _truth),
     "working_dir": ("folder", _text),
     "interactive": ("interactive", _truth),
     "inbox": ("inbox", _text),

@@ -158,6 +158,7 @@ class Manager:
                 "mode": one.manifest.mode,
                 "run": one.run or None,
                 "up": one.is_up,
+                "waits": one.comes_again and not one.is_up,
                 "restarts": one.restarts,
             }
             for name, one in self._standings.items()

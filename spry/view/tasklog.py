@@ -97,6 +97,7 @@ def _spec(task: dict[str, Any], env: Mapping[str, str]) -> dict[str, object]:
     spec["limits"] = {LIMITS[name]: _amount(name, value) for name, value in task.get("limits") or ()}
     spec["env"] = {**dict(task.get("env") or ()), **env}
     spec["working_dir"] = task.get("folder")
+    spec.update(stream_output=task.get("stream", True), cleanup_on_exit=task.get("cleanup", True))
     spec.update({name: task[name] for name in ("interactive", "inbox", "outbox", "reserved") if task.get(name)})
     return {"name": task["name"], "spec": spec}
 

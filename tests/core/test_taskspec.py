@@ -38,10 +38,24 @@ def test_a_spec_needs_no_more_than_its_target():
 def test_every_field_is_read():
     fields = {"type": "command", "process_target": "x", "args": [1, "a"], "timeout": 1.5, "env": {"A": "1"}}
     fields |= {"limits": {"max_fds": 3, "memory_mb": None}, "stream_output": False, "working_dir": "w"}
-    fields |= {"interactive": True, "inbox": "i", "outbox": "o", "reserved": "keep"}
+    fields |= {"cleanup_on_exit": False, "interactive": True, "inbox": "i", "outbox": "o", "reserved": "keep"}
 
     assert read({"name": "n", "spec": fields}) == Spec(
-        "n", "command", "x", (1, "a"), {}, 1.5, (("fds", 3.0),), (("A", "1"),), False, "w", True, "i", "o", "keep"
+        "n",
+        "command",
+        "x",
+        (1, "a"),
+        {},
+        1.5,
+        (("fds", 3.0),),
+        (("A", "1"),),
+        False,
+        False,
+        "w",
+        True,
+        "i",
+        "o",
+        "keep",
     )
 
 

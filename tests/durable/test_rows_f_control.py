@@ -13,6 +13,7 @@ from driver import alive
 from jsonschema import validate
 from waiting import ended, until
 
+from spry.core.values import OF_RUNS
 from spry.engine.control import LOOK, Control
 from spry.errors import HostError
 from spry.store.queues import Backend, Broker, marks
@@ -81,7 +82,7 @@ def test_f33_ping_status_and_stop_by_message_have_their_effect_and_their_answer(
     assert (stop["command"], stop["status"]) == ("STOP", "ok")
     assert ended(project, run)["status"] == "cancelled"
     assert project.read("swept") == "swept\n"
-    assert project.run("queue", "list").stdout == ""
+    assert project.run("queue", "list", "--pattern", "T*.ctrl_*").stdout == ""
     controls = [one for one in log(project) if one["event"].startswith("control_") and one["tid"] == run]
     assert [one["event"] for one in controls] == ["control_ping", "control_status", "control_stop"]
 
@@ -216,11 +217,89 @@ def test_f11_the_queues_of_runs_are_no_queues_for_tasks_and_cannot_be_changed(pr
         ("write", "T1.outbox", "x"),
         ("delete", "T1.reserved"),
         ("move", "T1.inbox", "q"),
-        ("read", "T1.outbox"),
+        ("read", "T1.reserved"),
+        ("write", "spry.spawn.requests", "x"),
+        ("read", "spry.state.workers"),
     ):
         done = project.run("queue", *argv)
         assert done.exit_code == 2
         assert "can only be looked at" in done.stderr
+
+
+def listed(book, *argv):
+    """The queues of a list, with how many messages wait."""
+    return {one["queue"]: one["messages"] for one in book.run("queue", "list", "--json", *argv).json}
+
+
+def test_f11_the_queues_of_a_run_are_listed_while_it_is_under_way_and_what_waits_of_it_later_on_request(project):
+    gate = project.fifo("gate")
+    run = detached(project, "--no-autostart", "cat", "gate")
+    own = {f"T{run}.{name}": 0 for name in ("inbox", "outbox", "ctrl_in", "ctrl_out")} | {f"T{run}.reserved": 1}
+    now = listed(project)
+    ids, streaming = (
+        json.loads(project.run("queue", "peek", f"spry.state.{name}").stdout) for name in ("tid_mappings", "streaming")
+    )
+    gate.write_text("one\n")
+    ended(project, run)
+
+    assert now == own | {"spry.state.streaming": 1, "spry.state.tid_mappings": 1}
+    assert (ids["tid"], ids["tid_short"]) == (run, run[-10:])
+    assert streaming["queue"] == f"T{run}.outbox"
+    assert listed(project) == {}
+    assert listed(project, "--pattern", "T*") == {f"T{run}.outbox": 1}
+    assert listed(project, "--all")[f"T{run}.outbox"] == 1
+    assert listed(project, "--pattern", "spry.state.*") == {
+        "spry.state.workers": 0, "spry.state.tid_mappings": 0, "spry.state.streaming": 0,
+    }  # fmt: skip
+    project.run("system", "dump", "-o", "dump.jsonl")
+    assert "spry.state" not in project.read("dump.jsonl")
+
+
+def test_f11_a_queue_of_a_run_is_found_by_any_end_of_its_id_that_no_other_has(project):
+    assert "nothing has been run here" in project.run("queue", "peek", "T1.outbox").stderr
+    runs = [detached(project, "--no-autostart", "echo", str(number)) for number in range(11)]
+    for run in runs:
+        ended(project, run)
+    end = next(end for end in "0123456789" if sum(run.endswith(end) for run in runs) > 1)
+    several = project.run("queue", "peek", f"T{end}.outbox")
+    none = project.run("queue", "peek", "T123456789.ctrl_out")
+
+    assert project.run("queue", "peek", f"T{runs[3][-12:]}.outbox").stdout == "3\n"
+    assert (several.exit_code, several.stdout) == (2, "")
+    assert f"several runs end with {end}: " in several.stderr
+    assert "no run has an id that ends with 123456789" in none.stderr
+    assert "no run" in project.run("queue", "write", f"T{runs[0][-12:]}.ctrl_in", "PING").stderr
+
+
+# F29
+
+
+def test_f29_an_outbox_stays_until_it_is_read_and_empty_queues_go_at_the_end(project):
+    run = detached(project, "--no-autostart", "echo", "done")
+    ended(project, run)
+    outbox = f"T{run[-10:]}.outbox"
+
+    assert listed(project, "--all").keys() & {f"T{run}.{name}" for name in OF_RUNS} == {f"T{run}.outbox"}
+    assert project.run("queue", "peek", outbox).stdout == "done\n"
+    assert project.run("queue", "read", outbox).stdout == "done\n"
+    assert project.run("queue", "read", outbox).exit_code == 2
+    assert listed(project, "--pattern", "T*") == {}
+    assert project.run("result", "--all").stdout == ""
+    assert project.run("result", run).exit_code == 0
+
+
+def test_f29_without_cleanup_on_exit_the_queues_stay_in_sight(project):
+    spec = {"spec": {"process_target": "echo", "args": ["done"], "cleanup_on_exit": False, "stream_output": False}}
+    Path(project.folder, "spec.json").write_text(json.dumps(spec))
+    run = detached(project, "--no-autostart", "--spec", "spec.json")
+    ended(project, run)
+    own = {f"T{run}.{name}" for name in OF_RUNS}
+    last = log(project)[-1]["taskspec"]["spec"]
+
+    assert listed(project, "--all").keys() >= own
+    assert project.run("queue", "read", f"T{run}.outbox").stdout == "done\n"
+    assert listed(project, "--pattern", "T*") == dict.fromkeys(own, 0)
+    assert (last["cleanup_on_exit"], last["stream_output"]) == (False, False)
 
 
 # F34, F35
