@@ -9,8 +9,9 @@ from functools import partial
 from spry.api.history import place, recall, recorded
 from spry.api.wishes import alone, bind, needs, refuse, unanswerable
 from spry.core.events import RunStarted
+from spry.core.model import Terms
 from spry.engine.attempts import Attempts, Situation
-from spry.engine.loop import Options, run
+from spry.engine.loop import Loop
 from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
 from spry.execute.pair import split
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from spry.core.events import Event
     from spry.core.model import Plan
     from spry.core.result import RunResult
-    from spry.engine.loop import Listener
+    from spry.engine.audience import Listener
     from spry.engine.secrets import Secrets
     from spry.execute.pair import Line
     from spry.execute.protocol import Call, Executor
@@ -81,7 +82,7 @@ def run_plan(  # noqa: PLR0913 - one way for all who run a plan
         attempts.check(program.checks)
         line = pair(attempts.close) if program is NO_PROGRAM else None  # before anything is opened that is not for two
         done = {**ready(attempts, asked, origin, given), **program.recall(attempts)}
-        options = Options(
+        terms = Terms(
             jobs_of(plan, asked),
             asked.fail_fast,
             asked.timeout,
@@ -90,10 +91,10 @@ def run_plan(  # noqa: PLR0913 - one way for all who run a plan
             done,
             own_code=asked.own_code,
         )
-        executor = LocalExecutor(options.jobs, line=line)
+        executor = LocalExecutor(terms.jobs, line=line)
         try:
             program.ready(executor)
-            go = partial(_recorded, plan, asked, executor, attempts, options, origin, warn)
+            go = partial(_recorded, plan, asked, executor, attempts, terms, origin, warn)
             if not asked.reports:
                 return go(listeners)
             from spry.api.reports import Reporting
@@ -122,7 +123,7 @@ def _recorded(
     asked: Wishes,
     executor: LocalExecutor,
     attempts: Attempts,
-    options: Options,
+    terms: Terms,
     origin: Origin | None,
     warn: Callable[[str], None],
     listeners: Sequence[Listener],
@@ -144,7 +145,7 @@ def _recorded(
 
             artifacts = attempts.artifacts or equip(attempts, origin, recorded=bool(first))
             doer = Chores(executor, lambda name: (artifacts, name))
-        return run(plan, attempts.situation.run, doer, attempts, told, options, durations=usual)
+        return Loop(plan, attempts.situation.run, doer, attempts, told, terms, durations=usual).run()
 
 
 def _controlled(origin: Origin, run: str, *, begun: bool) -> list[Listener]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spry.api.runbook import Paths, Runbook
     from spry.core.events import Event
     from spry.core.result import RunResult
-    from spry.engine.loop import Listener
+    from spry.engine.audience import Listener
     from spry.execute.local import LocalExecutor
     from spry.execute.protocol import Notice
 

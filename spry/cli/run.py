@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spry.api.places import File
     from spry.cli.options import Request
     from spry.core.model import Graph, Plan
-    from spry.engine.loop import Listener
+    from spry.engine.audience import Listener
     from spry.store.reservations import Held
     from spry.view.plain import Output
     from spry.view.screen import Screen

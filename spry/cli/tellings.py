@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from spry.cli.options import Request
     from spry.core.model import Plan
-    from spry.engine.loop import Listener
+    from spry.engine.audience import Listener
     from spry.errors import SpryError
     from spry.view.plain import Output
     from spry.view.screen import Screen

@@ -10,7 +10,7 @@ from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 SHELLS = frozenset({"bash", "sh", "zsh", "shell", "fish"})
 ENV = frozenset({"env", "envrc"})
@@ -138,6 +138,16 @@ class Task(NamedTuple):
         return tuple(key for key in self.captures if key.startswith("./"))
 
 
+def graphs_of(tasks: Iterable[Task]) -> dict[str, None]:
+    """The graphs that tasks are put into, in document order, each once."""
+    return dict.fromkeys(name for task in tasks for name in task.graphs)
+
+
+def tags_of(tasks: Iterable[Task]) -> dict[str, None]:
+    """The tags that tasks have, in document order, each once."""
+    return dict.fromkeys(name for task in tasks for name in task.tags)
+
+
 class Settings(NamedTuple):
     """What the front matter of one runbook says under `spry:` (`defaults` are already in its tasks)."""
 
@@ -217,3 +227,25 @@ class Plan(NamedTuple):
             return True
         with_parameters = (step.task.params for step in self.steps.values() if step.task.params)
         return any(one.type == "secret" for params in with_parameters for one in params)
+
+
+class Terms(NamedTuple):
+    """On which terms a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL.
+
+    `graces` are those of tasks that have another one; of each of the `crowds` so many tasks run at once at most.
+    `done` are tasks that need not run, with the words why: what they left is with the attempts already. With
+    `own_code` the run ends with the exit code of the task that failed.
+    """
+
+    jobs: int = 1
+    fail_fast: bool = False
+    timeout: float | None = None
+    yes: bool = False
+    grace: float = 5.0
+    done: Mapping[str, str] = {}
+    graces: Mapping[str, float] = {}
+    crowds: Sequence[tuple[Collection[str], int]] = ()
+    own_code: bool = False
+
+
+USUAL_TERMS = Terms()

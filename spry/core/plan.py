@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-from spry.core.model import Plan, Step
-from spry.core.roots import graphs_of, roots_of, several
+from spry.core.model import Plan, Step, graphs_of, tags_of
 from spry.errors import UsageError
 from spry.record import NamedTuple
 
@@ -39,10 +38,17 @@ class Selection(NamedTuple):
     until: str | None = None
     everything: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every task that is named, for whatever purpose."""
+        bounds = tuple(name for name in (self.from_, self.until) if name is not None)
+        return *self.tasks, *self.skip, *bounds
+
 
 def select(graph: Graph, selection: Selection) -> Plan:
     """The plan for a selection; `UsageError` for an unknown name, an empty selection, or one that cannot work."""
-    roots = roots_of(graph, selection)
+    _check_names(graph, selection)
+    roots = _roots(graph.runbook.tasks, selection)
     chosen: set[str] = set()
     _add(graph.deps, chosen, roots)
     _join(graph, chosen)
@@ -55,7 +61,10 @@ def select(graph: Graph, selection: Selection) -> Plan:
     asked_for = {*roots, selection.from_, selection.until}
     if not any(name in asked_for or not tasks[name].is_finally for name in chosen):
         raise UsageError("Nothing is left to run: --skip leaves out every selected task")
-    _check_uses(graph, chosen, skipped | barred)
+    if skipped or barred:
+        from spry.core.absent import check_uses  # noqa: PLC0415 - most selections leave out nothing
+
+        check_uses(graph, chosen, skipped | barred)
     return _planned(graph, chosen, skipped)
 
 
@@ -78,6 +87,54 @@ def waits_for_all(task: Task, deps: Iterable[str], kinds: Mapping[tuple[str, str
 
 
 # What is chosen
+
+
+def _check_names(graph: Graph, selection: Selection) -> None:
+    """Every name must be known."""
+    if selection.tasks and (selection.graphs or selection.tags):
+        hint = "leave out the names, or --graph and --tag"
+        raise UsageError("Task names choose tasks whatever their graph: --graph and --tag have no meaning here", hint)
+    tasks = graph.runbook.tasks
+    if not (
+        all(name in tasks for name in selection.names)
+        and (not selection.graphs or graphs_of(tasks.values()).keys() >= set(selection.graphs))
+        and (not selection.tags or tags_of(tasks.values()).keys() >= set(selection.tags))
+    ):
+        from spry.core.absent import no_such_name  # noqa: PLC0415 - only to say so
+
+        raise no_such_name(graph, selection)
+
+
+def _roots(tasks: Mapping[str, Task], selection: Selection) -> set[str]:
+    """The tasks that were asked for, never none."""
+    if not tasks:
+        raise UsageError("There is no task to run")
+    if selection.tasks:
+        return set(selection.tasks)
+    within = _of_graphs(tasks.values(), selection)
+    if not within:
+        from spry.core.absent import no_default  # noqa: PLC0415 - only to say so
+
+        raise no_default(tasks.values())
+    if not selection.tags:
+        return {task.name for task in within}
+    tagged = {task.name for task in within if not set(task.tags).isdisjoint(selection.tags)}
+    if not tagged:
+        from spry.core.absent import no_such_tag  # noqa: PLC0415 - only to say so
+
+        raise no_such_tag(tasks.values(), selection)
+    return tagged
+
+
+def _of_graphs(tasks: Iterable[Task], selection: Selection) -> list[Task]:
+    if selection.everything:
+        return list(tasks)
+    if selection.graphs:
+        return [task for task in tasks if not set(task.graphs).isdisjoint(selection.graphs)]
+    default = [task for task in tasks if not task.graphs]
+    if selection.tags:
+        return default
+    return [task for task in default if not task.is_finally] or default
 
 
 def _add(deps: Deps, chosen: set[str], roots: Iterable[str], barred: Collection[str] = ()) -> None:
@@ -154,33 +211,6 @@ def _descendants(graph: Graph, name: str) -> set[str]:
         if not found.isdisjoint(graph.deps[other]):
             found.add(other)
     return found
-
-
-def _check_uses(graph: Graph, chosen: set[str], missing: Collection[str]) -> None:
-    """No chosen task may use what a task that is left out would have made: its capture, environment or artifacts."""
-    if not missing:
-        return
-    tasks = graph.runbook.tasks
-    faults: list[str] = []
-    saver: dict[str, str] = {}  # a task that is left out and saves, for each task that it is an ancestor of
-    for name in graph.order:
-        for dep in graph.deps[name]:
-            upstream = dep if dep in missing and tasks[dep].saves else saver.get(dep)
-            if upstream:
-                saver[name] = upstream
-            if name in chosen and dep in missing:
-                faults += _uses(tasks[name], tasks[dep])
-        if name in chosen and name in saver and tasks[name].restore is not None:
-            faults.append(f'"{name}" restores what "{saver[name]}" saves')
-    if faults:
-        raise UsageError(f"{several(faults)}, which this selection leaves out", "let that task run as well")
-
-
-def _uses(task: Task, dep: Task) -> list[str]:
-    """What a task uses of a direct dependency, in words."""
-    used = {expression.key for expression in task.expressions if expression.kind == "captured"}
-    faults = [f'"{task.name}" uses the capture "{key}" of "{dep.name}"' for key in dep.capture_keys if key in used]
-    return [*faults, f'"{task.name}" uses the environment of "{dep.name}"'] if dep.is_env else faults
 
 
 # The plan

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from spry.core.model import Plan, Step
+    from spry.core.model import Plan, Step, Terms
     from spry.core.result import Verdict
 
 PENDING, READY, ASKING, RUNNING, BACKOFF, DONE = range(6)
@@ -161,19 +161,23 @@ class Timers:
             yield heappop(self._heap)[4]
 
 
-def link(plan: Plan, durations: Mapping[str, float], *, ask: bool) -> tuple[dict[str, Node], Node]:
+def link(plan: Plan, terms: Terms, durations: Mapping[str, float]) -> tuple[dict[str, Node], Node]:
     """The nodes of a plan in its order, and the barrier: a node without a task that "everything else" stands for.
 
     The barrier waits for all tasks that are not finally, and the finally tasks without dependencies wait for it.
     An ordinary task that descends from one of those cannot be waited for as well, and is left out.
     """
     ranks = {name: rank for rank, name in enumerate(by_urgency(plan.steps, durations))}
-    nodes = {name: Node(step.task, ranks[name], ask=ask) for name, step in plan.steps.items()}
+    nodes = {name: Node(step.task, ranks[name], ask=not terms.yes) for name, step in plan.steps.items()}
     for name, step in plan.steps.items():
         node = nodes[name]
         node.waits = len(step.deps)
         for dep in step.deps:
             nodes[dep].dependents.append(node)
+    for names, most in terms.crowds:
+        crowd = Crowd(most)
+        for name in names:
+            nodes[name].crowd = crowd
     barrier = Node(Task("", "", is_finally=True), len(nodes))
     last = [nodes[name] for name, step in plan.steps.items() if waits_for_all(step.task, step.deps, plan.kinds)]
     if last:

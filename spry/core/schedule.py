@@ -15,16 +15,17 @@ monotonic clock in seconds; nothing here reads a clock. Rules that the words of 
 from __future__ import annotations
 
 from spry.core.events import ConfirmationAsked, Outcome, Reason, TaskFinished, TaskRetrying, TaskStarted
-from spry.core.priority import ASKING, BACKOFF, DONE, PENDING, RUNNING, Crowd, Timers, Turns, link
+from spry.core.model import USUAL_TERMS
+from spry.core.priority import ASKING, BACKOFF, DONE, PENDING, RUNNING, Timers, Turns, link
 from spry.core.result import Ending, Verdict, consequence, judge
 from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
 
     from spry.core.events import Event
-    from spry.core.model import Plan
+    from spry.core.model import Plan, Terms
     from spry.core.priority import Node
 
 LONGEST_PAUSE = 86400.0  # growing pauses stop growing here, long before they overflow
@@ -62,26 +63,20 @@ class Schedule:
         self,
         plan: Plan,
         run: str,
+        terms: Terms = USUAL_TERMS,
         *,
-        fail_fast: bool = False,
-        deadline: float | None = None,
-        durations: Mapping[str, float] | None = None,
+        now: float = 0.0,
         epoch: float = 0.0,
-        ask: bool = True,
-        crowds: Sequence[tuple[Collection[str], int]] = (),
+        durations: Mapping[str, float] | None = None,
     ) -> None:
-        """`deadline` is the instant when the run's own time is over, `durations` the usual seconds of each task.
+        """`now` is the instant at which the run begins, `durations` are the usual seconds of each task.
 
-        `crowds` are tasks of which no more than so many may be under way at once. `epoch` added to an instant gives
-        seconds since 1970, for the events; without `ask`, questions are answered with yes unseen.
+        `epoch` added to an instant gives seconds since 1970, for the events.
         """
-        self._nodes, self._barrier = link(plan, durations or {}, ask=ask)
-        for names, most in crowds:
-            crowd = Crowd(most)
-            for name in names:
-                self._nodes[name].crowd = crowd
+        self._nodes, self._barrier = link(plan, terms, durations or {})
         self._turns = Turns(self._nodes.values())
-        self._run, self._fail_fast, self._deadline, self._epoch = run, fail_fast, deadline, epoch
+        self._run, self._fail_fast, self._epoch = run, terms.fail_fast, epoch
+        self._deadline = None if terms.timeout is None else now + terms.timeout
         self._left = len(self._nodes)
         self._running = 0
         self._halted = self._killed = False

@@ -14,49 +14,28 @@ from spry.core.events import (
     TaskProgress,
     TaskStarted,
 )
-from spry.core.result import Ending, counts, exit_code, fold, kept_running, own_code
+from spry.core.model import USUAL_TERMS
+from spry.core.result import Ending, counts, exit_code, fold, own_code
 from spry.core.schedule import Schedule
+from spry.engine.audience import Audience
 from spry.errors import FAILED, INTERNAL, TIMED_OUT, HostError, SpryError
 from spry.execute.protocol import Attempt, Exited, Output, Paused, Progress, Signalled
 from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from spry.core.events import Event
-    from spry.core.model import Plan
+    from spry.core.model import Plan, Terms
     from spry.core.result import RunResult
+    from spry.engine.audience import Listener
     from spry.engine.work import Work
     from spry.execute.protocol import Call, Executor, Notice
-
-    Listener = Callable[[Event], None]
 
 LONGEST_WAIT = 3600.0  # seconds; an instant years away is more than poll() can count
 STOPPED = Ending(None, 15)  # of what we did for a task
 STREAMS = {1: "stdout", 2: "stderr"}
-
-
-class Options(NamedTuple):
-    """How a run goes: `timeout` (seconds) is the whole run's, `grace` (seconds) lies between TERM and KILL.
-
-    `graces` are those of tasks that have another one; of each of the `crowds` so many tasks run at once at most.
-    `done` are tasks that need not run, with the words why: what they left is with the attempts already. With
-    `own_code` the run ends with the exit code of the task that failed.
-    """
-
-    jobs: int = 1
-    fail_fast: bool = False
-    timeout: float | None = None
-    yes: bool = False
-    grace: float = 5.0
-    done: Mapping[str, str] = {}
-    graces: Mapping[str, float] = {}
-    crowds: Sequence[tuple[Collection[str], int]] = ()
-    own_code: bool = False
-
-
-DEFAULTS = Options()
 
 
 class Clock(NamedTuple):
@@ -66,38 +45,17 @@ class Clock(NamedTuple):
     epoch: float = 0.0
 
 
-def run(
-    plan: Plan,
-    run_id: str,
-    executor: Executor,
-    attempts: Work,
-    listeners: Sequence[Listener] = (),
-    options: Options = DEFAULTS,
-    *,
-    clock: Clock | None = None,
-    durations: Mapping[str, float] | None = None,
-) -> RunResult:
-    """Run every step of a plan to an outcome, telling the listeners each fact in order.
+class Loop:
+    """One run: `run` takes every step of a plan to an outcome and tells the listeners each fact in order.
 
     A listener that fails is told no more, and the run ends with exit code 3: what people saw was not the whole.
+    `numbers` are those of the attempts under way. `asides` say how it goes on with a task for which something is done
+    on a thread, once that is over, and whether it may count as done: what was to be stopped meanwhile does not.
     """
-    clock = clock or Clock(time.monotonic, time.time() - time.monotonic())
-    return _Loop(plan, run_id, executor, attempts, listeners, options, clock, durations or {}).run()
-
-
-class Aside(NamedTuple):
-    """How it goes on with a task for which something is done on a thread, once that is done or was broken off."""
-
-    go_on: Callable[[], None]
-    give_up: Callable[[], None]
-
-
-class _Loop:
-    """One run under way."""
 
     __slots__ = (
-        "asides", "attempts", "beats", "clock", "events", "executor", "host_error", "listeners", "numbers", "options",
-        "plan", "run_id", "schedule", "signal", "started",
+        "asides", "attempts", "audience", "clock", "events", "executor", "host_error", "numbers", "plan", "run_id",
+        "schedule", "signal", "started", "tell", "terms",
     )  # fmt: skip
 
     def __init__(
@@ -106,37 +64,30 @@ class _Loop:
         run_id: str,
         executor: Executor,
         attempts: Work,
-        listeners: Sequence[Listener],
-        options: Options,
-        clock: Clock,
-        durations: Mapping[str, float],
+        listeners: Sequence[Listener] = (),
+        terms: Terms = USUAL_TERMS,
+        *,
+        clock: Clock | None = None,
+        durations: Mapping[str, float] | None = None,
     ) -> None:
         self.plan, self.run_id, self.executor, self.attempts = plan, run_id, executor, attempts
-        self.listeners, self.options, self.clock = list(listeners), options, clock
-        self.beats = [listener for listener in listeners if hasattr(listener, "beat")]
-        self.started = clock.now()
-        self.schedule = Schedule(
-            plan,
-            run_id,
-            fail_fast=options.fail_fast,
-            deadline=None if options.timeout is None else self.started + options.timeout,
-            durations=durations,
-            epoch=clock.epoch,
-            ask=not options.yes,
-            crowds=options.crowds,
-        )
+        self.clock = clock = clock or Clock(time.monotonic, time.time() - time.monotonic())
+        self.terms, self.started = terms, clock.now()
+        self.audience = Audience([self.note, *listeners], attempts.warn, attempts.secrets)
+        self.tell = self.audience.tell
+        self.schedule = Schedule(plan, run_id, terms, now=self.started, epoch=clock.epoch, durations=durations)
         self.events: list[Event] = []
         self.numbers: dict[str, int] = {}
-        self.asides: dict[str, Aside] = {}
+        self.asides: dict[str, tuple[Callable[[bool], None], bool]] = {}
         self.signal: int | None = None
         self.host_error = False
 
     def run(self) -> RunResult:
         """Turn until every task has its outcome."""
         schedule = self.schedule
-        self.tell([RunStarted(self.at(), self.run_id, tuple(self.plan.steps), self.options.jobs)])
-        if self.options.done:
-            self.tell(schedule.recall(self.options.done, self.clock.now()))
+        self.tell([RunStarted(self.at(), self.run_id, tuple(self.plan.steps), self.terms.jobs)])
+        if self.terms.done:
+            self.tell(schedule.recall(self.terms.done, self.clock.now()))
         while not schedule.done:
             self.tell(schedule.tick(self.clock.now()))
             self.stop()
@@ -145,10 +96,7 @@ class _Loop:
                 break
             for notice in self.executor.wait(self.patience()):
                 self.heed(notice)
-            if self.attempts.secrets is not None:
-                self.publish(self.attempts.secrets.eased(self.at()))
-            for listener in self.beats:
-                self.guarded(listener, lambda listener=listener: listener.beat(self.clock.now()))  # type: ignore[misc] # bound now
+            self.audience.beat(self.clock.now(), self.at())
         return self.finish()
 
     def at(self) -> float:
@@ -157,21 +105,16 @@ class _Loop:
 
     def patience(self) -> float:
         """How long to wait for a notice: until the schedule or a listener has something to do."""
-        wake = self.schedule.wake()
-        pauses = [listener.refresh for listener in self.beats if listener.refresh]  # type: ignore[attr-defined] # has one
-        if wake is not None:
-            pauses.append(max(wake - self.clock.now(), 0.0))
-        held = self.attempts.secrets.patience(self.at()) if self.attempts.secrets is not None else None
-        if held is not None:
-            pauses.append(held)
-        return float(min((*pauses, LONGEST_WAIT)))
+        wake, pause = self.schedule.wake(), self.audience.patience(self.at())
+        until = LONGEST_WAIT if wake is None else max(wake - self.clock.now(), 0.0)
+        return min(until, LONGEST_WAIT if pause is None else pause)
 
     def stop(self) -> None:
+        """Stop what must not go on."""
         for stop in self.schedule.stops():
-            grace = self.options.graces.get(stop.task, self.options.grace)
+            grace = self.terms.graces.get(stop.task, self.terms.grace)
             if stop.task in self.asides:
-                give_up = self.asides[stop.task].give_up
-                self.asides[stop.task] = Aside(give_up, give_up)
+                self.asides[stop.task] = self.asides[stop.task][0], False
             self.executor.stop(stop.task, grace=0.0 if stop.kill else grace)
 
     def begin(self) -> None:
@@ -182,7 +125,7 @@ class _Loop:
 
     def launch(self, event: TaskStarted | ConfirmationAsked) -> None:
         """The turn of a task has come."""
-        if self.attempts.freshness is not None and self.spared(event):
+        if self.is_spared(event):
             return
         self.tell([event])
         if isinstance(event, ConfirmationAsked):
@@ -190,15 +133,14 @@ class _Loop:
         else:
             self.start(event)
 
-    def aside(self, task: str, call: Call, go_on: Callable[[], None], give_up: Callable[[], None]) -> None:
+    def aside(self, task: str, call: Call, go_on: Callable[[bool], None]) -> None:
         """Do something for a task beside the loop, and then go on with it."""
-        self.asides[task] = Aside(go_on, give_up)
+        self.asides[task] = go_on, True
         self.executor.start(Attempt(task, 0, (), {}, "", call=call))
 
-    def spared(self, event: TaskStarted | ConfirmationAsked) -> bool:
+    def is_spared(self, event: TaskStarted | ConfirmationAsked) -> bool:
         """Whether a task that was about to begin does not: it is up to date, or it cannot be told, or not yet."""
-        assert self.attempts.freshness is not None
-        if isinstance(event, TaskStarted) and event.attempt > 1:
+        if self.attempts.freshness is None or (isinstance(event, TaskStarted) and event.attempt > 1):
             return False
         try:
             ending = self.attempts.freshness.spare(self.plan.steps[event.task])
@@ -209,7 +151,7 @@ class _Loop:
         if isinstance(ending, Ending):
             self.follow(self.schedule.spared(event.task, ending, self.clock.now()))
         else:
-            self.aside(event.task, ending, lambda: self.launch(event), lambda: self.unbegun(event))
+            self.aside(event.task, ending, lambda done: self.launch(event) if done else self.unbegun(event))
         return True
 
     def unbegun(self, event: TaskStarted | ConfirmationAsked) -> None:
@@ -219,6 +161,7 @@ class _Loop:
         self.conclude(event.task, STOPPED)
 
     def start(self, event: TaskStarted) -> None:
+        """Start an attempt; one that cannot start, or needs no process, is over at once."""
         step = self.plan.steps[event.task]
         self.numbers[event.task] = event.attempt
         try:
@@ -239,16 +182,11 @@ class _Loop:
         return Ending(None, reason=Reason.HANDLER if by_host else Reason.ARTIFACTS, message=message, final=True)
 
     def heed(self, notice: Notice) -> None:
+        """Act on what the executor says."""
         if isinstance(notice, Output):
             self.write(notice)
         elif isinstance(notice, Exited):
-            aside = self.asides.pop(notice.task, None)
-            if aside is not None:
-                (aside.go_on if notice.code == 0 else aside.give_up)()
-            elif self.numbers.get(notice.task) is None:
-                self.answered(notice)
-            else:
-                self.exited(notice)
+            self.exited(notice)
         elif isinstance(notice, Signalled):
             self.interrupt(notice.number)
         elif isinstance(notice, Progress):
@@ -259,6 +197,7 @@ class _Loop:
             self.follow(self.schedule.withdraw(notice.task, self.clock.now()))
 
     def write(self, notice: Output) -> None:
+        """A task has written something, which its dependents may want."""
         if notice.stream == 1:
             self.attempts.took(notice.task, notice.data)
         number = self.numbers[notice.task]
@@ -272,9 +211,8 @@ class _Loop:
 
     def interrupt(self, number: int) -> None:
         """The first signal stops politely and lets clean-up tasks run; the second kills."""
-        again = self.signal is not None
+        act = self.schedule.cancel if self.signal is None else self.schedule.kill
         self.signal = self.signal or number
-        act = self.schedule.kill if again else self.schedule.cancel
         self.tell(act(self.clock.now()))
 
     def stand_still(self, seconds: float) -> None:
@@ -283,13 +221,25 @@ class _Loop:
         self.clock = Clock(lambda: now() - seconds, epoch + seconds)
         self.schedule.postpone(seconds)
 
+    def exited(self, notice: Exited) -> None:
+        """What was done for a task is over: aside, or its attempt, or a question."""
+        if notice.beyond:
+            who = ", ".join(notice.beyond)
+            self.attempts.warn(f'what task "{notice.task}" left running cannot be killed: {who}')
+        self.host_error = self.host_error or bool(notice.error)
+        if notice.task in self.asides:
+            go_on, may_count = self.asides.pop(notice.task)
+            go_on(may_count and notice.code == 0)
+        elif notice.task not in self.numbers:
+            self.answered(notice)
+        else:
+            self.conclude(notice.task, notice.concluded)
+
     def answered(self, notice: Exited) -> None:
         """A question has its answer: a yes starts the task, unless it was cancelled meanwhile."""
         now = self.clock.now()
         if notice.error:
-            self.host_error = True
-            ending = Ending(None, reason=Reason.HANDLER, message=notice.error, final=True)
-            self.follow(self.schedule.ended(notice.task, ending, now))
+            self.follow(self.schedule.ended(notice.task, notice.concluded, now))
             return
         answer = self.schedule.confirmed if notice.code == 0 else self.schedule.declined
         events = answer(notice.task, now)
@@ -298,28 +248,12 @@ class _Loop:
             if isinstance(event, TaskStarted):
                 self.start(event)
 
-    def exited(self, notice: Exited) -> None:
-        if notice.beyond:
-            who = ", ".join(notice.beyond)
-            self.attempts.warn(f'what task "{notice.task}" left running cannot be killed: {who}')
-        if notice.error:
-            self.host_error = True
-            self.conclude(notice.task, Ending(None, reason=Reason.HANDLER, message=notice.error, final=True))
-        elif notice.ending is not None:
-            self.conclude(notice.task, notice.ending)
-        elif notice.limit:
-            self.conclude(notice.task, Ending(notice.code, notice.signal, Reason.LIMIT, notice.limit))
-        else:
-            message, leaked = kept_running(notice.leaked), len(notice.leaked)
-            self.conclude(notice.task, Ending(notice.code, notice.signal, message=message, leaked=leaked))
-
     def conclude(self, task: str, ending: Ending | None) -> None:
         """An attempt is over (None: it needed no process): keep what it leaves if it succeeded, tell what follows."""
         if ending is None or self.schedule.is_success(task, ending):
             fault = self.keep(task, ending)
             if not isinstance(fault, str):
-                again, give_up = lambda: self.conclude(task, ending), lambda: self.conclude(task, STOPPED)
-                self.aside(task, fault, again, give_up)
+                self.aside(task, fault, lambda done: self.conclude(task, ending if done else STOPPED))
                 return
             if fault:
                 ending = (ending or Ending(None))._replace(reason=Reason.ARTIFACTS, message=fault)
@@ -346,43 +280,19 @@ class _Loop:
                 self.attempts.finished(event)
         self.tell(events)
 
-    def tell(self, events: Iterable[Event]) -> None:
-        """Tell the listeners, who learn no secrets."""
-        self.publish(events if self.attempts.secrets is None else self.attempts.secrets.masked(events))
-
-    def publish(self, events: Iterable[Event]) -> None:
-        """Tell what may be told as it is."""
-        for event in events:
-            if not isinstance(event, TaskOutput):
-                self.events.append(event)
-            for listener in self.listeners:
-                self.guarded(listener, lambda listener=listener, event=event: listener(event))  # type: ignore[misc] # bound now
-
-    def guarded(self, listener: Listener, act: Callable[[], None]) -> None:
-        """A listener cannot fail a run: one that raises is told no more, and the exit code says so."""
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001 - whatever it is
-            self.host_error = True
-            self.listeners = [other for other in self.listeners if other is not listener]
-            self.beats = [other for other in self.beats if other is not listener]
-            self.attempts.warn(f"{type(listener).__name__} failed and is told no more: {error!r}")
+    def note(self, event: Event) -> None:
+        """Remember what the result comes from: the first listener of every run."""
+        if not isinstance(event, TaskOutput):
+            self.events.append(event)
 
     def finish(self) -> RunResult:
-        result = fold(self.events)
-        finished = result.finished.values()
-        if self.lossy():
-            self.host_error = True  # output was lost: whatever the tasks did, this run cannot be called good
-        code = exit_code(
-            finished, signal=self.signal, host_error=self.host_error, timed_out_run=self.schedule.timed_out
-        )
-        if self.options.own_code and code in (FAILED, TIMED_OUT):
+        """Tell how the run ended; whoever misses something then has missed it all the same."""
+        finished = fold(self.events).finished.values()
+        broken = self.host_error or self.audience.has_missed
+        code = exit_code(finished, signal=self.signal, host_error=broken, timed_out_run=self.schedule.timed_out)
+        if self.terms.own_code and code in (FAILED, TIMED_OUT):
             code = own_code(finished)
         duration = self.clock.now() - self.started
         self.tell([RunFinished(self.at(), self.run_id, code == 0, counts(finished), duration, code)])
         result = fold(self.events)
-        return result._replace(ok=False, exit_code=INTERNAL) if self.lossy() and result.ok else result
-
-    def lossy(self) -> bool:
-        """Whether a listener has lost something on its way to the disk."""
-        return any(getattr(listener, "incomplete", False) for listener in self.listeners)
+        return result._replace(ok=False, exit_code=INTERNAL) if self.audience.has_missed else result

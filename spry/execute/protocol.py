@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spry.core.events import Reason
+from spry.core.result import Ending, kept_running
 from spry.record import NamedTuple, Protocol
 
 TYPE_CHECKING = False
@@ -9,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from spry.core.masking import Stream
-    from spry.core.result import Ending
 
 
 class Call(Protocol):
@@ -73,6 +74,17 @@ class Exited(NamedTuple):
     ending: Ending | None = None
     leaked: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
+
+    @property
+    def concluded(self) -> Ending:
+        """How the attempt ended, for the schedule."""
+        if self.error:
+            return Ending(None, reason=Reason.HANDLER, message=self.error, final=True)
+        if self.ending is not None:
+            return self.ending
+        if self.limit:
+            return Ending(self.code, self.signal, Reason.LIMIT, self.limit)
+        return Ending(self.code, self.signal, message=kept_running(self.leaked), leaked=len(self.leaked))
 
 
 class Progress(NamedTuple):

@@ -10,19 +10,20 @@ from spry.api.running import expect, grace_of, prepared, ready
 from spry.core.events import Reason, RunFinished, RunStarted, TaskFinished
 from spry.core.plan import Selection
 from spry.core.result import counts, exit_code
-from spry.errors import HostError, SpryError
+from spry.engine.audience import Audience
+from spry.errors import INTERNAL, HostError, SpryError
 from spry.record import NamedTuple
 from spry.workspace.results import FAILURE, SUCCEEDED, RepositoryResult, command_code
 from spry.workspace.titles import Titles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from spry.api.history import Origin
     from spry.api.wishes import Wishes
     from spry.core.events import Event
-    from spry.engine.loop import Listener
+    from spry.engine.audience import Listener
     from spry.execute.local import LocalExecutor
     from spry.store.history import History, Unrecorded
     from spry.workspace.joined import Share
@@ -61,7 +62,7 @@ class Member:
         self.finished: list[TaskFinished] = []
         self.result: RepositoryResult | None = None
         self.code = 0
-        self._listeners: list[Listener] = []
+        self.audience = Audience((), stage.warn)
         self._opened = ExitStack()
         self._opened.callback(self.attempts.close)
         self._begun = 0.0
@@ -100,9 +101,9 @@ class Member:
             equip(self.attempts, self._origin(), recorded=bool(histories))
         executor.entrust(self.run, [history.lock for history in histories])
         titles = Titles(os.path.dirname(self.share.book.repository.folder), self.name)
-        self._listeners = [*histories, titles, *self.stage.shown(self.share)]
-        expect(self._listeners, self.usual)
-        self._tell(RunStarted(at, self.run, tuple(self.share.plan.steps), executor.jobs))
+        self.audience = Audience([*histories, titles, *self.stage.shown(self.share)], self.attempts.warn)
+        expect(self.audience.listeners, self.usual)
+        self.audience.tell([RunStarted(at, self.run, tuple(self.share.plan.steps), executor.jobs)])
 
     def tell(self, event: Event, name: str) -> None:
         """Tell its listeners an event of the workspace as one of its own."""
@@ -110,44 +111,33 @@ class Member:
             event = event._replace(task=name, run=self.run)
             self.finished.append(event)
             self.host_error = self.host_error or event.reason is Reason.HANDLER
-            self._tell(event)
         else:
-            self._tell(event._replace(task=name, run=self.run))  # type: ignore[call-arg] # only runs have no task
+            event = event._replace(task=name, run=self.run)  # type: ignore[call-arg] # only runs have no task
+        self.audience.tell([event])
 
     def end(self, at: float, signal: int | None = None) -> None:
         """Its run is over: write down and show how it ended."""
-        lost = any(getattr(listener, "incomplete", False) for listener in self._listeners)
+        broken = self.host_error or self.audience.has_missed
         late = any(event.reason is Reason.TIMEOUT and not event.attempt for event in self.finished)
-        self.code = exit_code(self.finished, signal=signal, host_error=self.host_error or lost, timed_out_run=late)
+        self.code = exit_code(self.finished, signal=signal, host_error=broken, timed_out_run=late)
         ended = RunFinished(at, self.run, self.code == 0, counts(self.finished), at - self._begun, self.code)
+        self.audience.tell([ended])
+        if self.audience.has_missed:
+            self.code = INTERNAL
         outcome = SUCCEEDED if self.code == 0 else FAILURE
         code = command_code(self.finished, self.code)
         repository = self.share.book.repository
         self.result = RepositoryResult(self.name, repository.folder, outcome, code, ended.duration, self.run)
-        self._tell(ended)
         self.close()
 
     def close(self) -> None:
         """Give back what it holds, and leave the screen as it should stay."""
-        listeners, self._listeners = self._listeners, []
+        audience, self.audience = self.audience, Audience((), self.stage.warn)
         self._opened.close()
-        for listener in listeners:
+        for listener in audience.listeners:
             if hasattr(listener, "close"):
                 listener.close()
-
-    def beats(self) -> Iterator[Listener]:
-        """Those of its listeners that have to be called now and then."""
-        return (listener for listener in self._listeners if hasattr(listener, "beat"))
 
     def _origin(self) -> Origin | None:
         """Where its plan comes from, if that is to be remembered."""
         return origin(self.share.book.files, Selection(self.share.roots)) if self.stage.remember else None
-
-    def _tell(self, event: Event) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener(event)
-            except Exception as error:  # noqa: BLE001 - a listener cannot fail a run, whatever it is
-                self.host_error = True
-                self._listeners.remove(listener)
-                self.attempts.warn(f"{type(listener).__name__} failed and is told no more: {error!r}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from spry.core.events import Event
     from spry.core.model import Plan
-    from spry.engine.loop import Listener
+    from spry.engine.audience import Listener
     from spry.errors import SpryError
     from spry.view.plain import Output
     from spry.workspace.joined import Share

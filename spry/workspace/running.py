@@ -6,8 +6,9 @@ import time
 
 from spry.api.running import cores, jobs_of, pair, scratch_folder
 from spry.core.events import Outcome
+from spry.core.model import Terms
 from spry.core.text import did_you_mean
-from spry.engine.loop import Options, run
+from spry.engine.loop import Loop
 from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
 from spry.execute.protocol import Signalled
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from spry.api.wishes import Wishes
     from spry.core.model import Plan
-    from spry.engine.loop import Listener
+    from spry.engine.audience import Listener
     from spry.execute.protocol import Executor, Notice
     from spry.view.plain import Output
     from spry.workspace.books import Book
@@ -202,7 +203,7 @@ class _Workspace:
         left = None if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
         graces = {member.share.full(name): member.grace for member in members for name in member.share.plan.steps}
         crowds = [crowd for member in members if (crowd := _crowd(member.share))] if self.order.parallel else []
-        options = Options(executor.local.jobs, fail_fast, left, asked.yes, graces=graces, crowds=crowds)
+        terms = Terms(executor.local.jobs, fail_fast, left, asked.yes, graces=graces, crowds=crowds)
         board = self.teller.board(plan) if self.order.parallel else ()
         first: list[Listener] = [Each(members, attempts.places, executor.local, self._ended)]
         listeners: list[Listener] = [*first, *([self.reports] if self.reports else []), *board]
@@ -213,7 +214,7 @@ class _Workspace:
 
             doer = Chores(executor, attempts.files_of)
         try:
-            result = run(plan, members[0].run, doer, attempts, listeners, options, durations=usual)
+            result = Loop(plan, members[0].run, doer, attempts, listeners, terms, durations=usual).run()
         finally:
             for member in members:
                 member.close()

@@ -181,15 +181,13 @@ class Each:
 
     @property
     def refresh(self) -> float:
-        """Seconds until the next beat is due, 0 for never."""
-        pauses = [pause for member in self._members for one in member.beats() if (pause := one.refresh)]  # type: ignore[attr-defined] # has one
-        return min(pauses, default=0.0)
+        """Seconds until the next beat is due, 0 for any number."""
+        return min((pause for member in self._members if (pause := member.audience.refresh)), default=0.0)
 
     def beat(self, now: float) -> None:
         """Let everybody do what can wait."""
         for member in self._members:
-            for listener in member.beats():
-                listener.beat(now)  # type: ignore[attr-defined] # as above
+            member.audience.beat(now, now)  # nothing is held back there: what it is told has no secrets any more
 
     def _over(self, event: RunFinished) -> None:
         """The run of all is over; who was interrupted learns by what."""

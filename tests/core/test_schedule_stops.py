@@ -82,7 +82,7 @@ def test_what_fail_fast_stops_is_not_retried():
 
 
 def test_when_the_time_of_the_run_is_over_what_runs_has_failed_and_the_rest_is_cancelled():
-    world = World(task("a"), task("b", "a"), task("c", attempts=2, backoff=50.0), deadline=10.0)
+    world = World(task("a"), task("b", "a"), task("c", attempts=2, backoff=50.0), timeout=10.0)
     world.take()
     world.end("c", BAD)
 
@@ -100,7 +100,7 @@ def test_when_the_time_of_the_run_is_over_what_runs_has_failed_and_the_rest_is_c
 
 
 def test_a_task_stopped_by_the_time_of_the_run_is_not_retried():
-    world = World(task("a", attempts=5), deadline=10.0)
+    world = World(task("a", attempts=5), timeout=10.0)
     world.take()
     world.at(10.0)
     world.schedule.stops()
@@ -110,7 +110,7 @@ def test_a_task_stopped_by_the_time_of_the_run_is_not_retried():
 
 
 def test_the_time_of_the_run_neither_stops_nor_prevents_finally_tasks():
-    world = World(task("a"), task("b"), finally_("early", "b"), finally_("late", "a"), deadline=10.0)
+    world = World(task("a"), task("b"), finally_("early", "b"), finally_("late", "a"), timeout=10.0)
     world.take()
     world.end("b")
     world.take()
@@ -124,7 +124,7 @@ def test_the_time_of_the_run_neither_stops_nor_prevents_finally_tasks():
 
 
 def test_a_run_whose_finally_tasks_alone_outlast_its_time_has_not_timed_out():
-    world = World(task("a"), finally_("clean"), deadline=10.0)
+    world = World(task("a"), finally_("clean"), timeout=10.0)
     world.take()
     world.end("a")
     world.take()
@@ -195,7 +195,7 @@ def test_ordinary_descendants_of_a_finally_task_do_not_start_after_an_interrupt(
 
 
 def test_the_time_of_the_run_means_nothing_after_an_interrupt():
-    world = World(task("a"), deadline=10.0)
+    world = World(task("a"), timeout=10.0)
     world.take()
     world.schedule.cancel(0.0)
 

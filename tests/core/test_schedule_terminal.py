@@ -59,7 +59,7 @@ def test_only_a_question_can_be_answered():
 
 
 def test_answered_in_advance_nothing_is_asked():
-    world = World(task("a", confirm=""), ask=False)
+    world = World(task("a", confirm=""), yes=True)
     world.take()
 
     assert world.events == [TaskStarted(0.0, "r1", "a", 1)]
@@ -118,7 +118,7 @@ def test_a_yes_in_the_instant_of_the_interrupt_starts_nothing():
 
 
 def test_a_question_still_open_when_the_time_of_the_run_is_over_is_cancelled():
-    world = World(task("a", confirm=""), deadline=10.0)
+    world = World(task("a", confirm=""), timeout=10.0)
     world.take()
     world.at(10.0)
     world.schedule.stops()

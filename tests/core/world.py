@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spry.core.events import TaskFinished, TaskStarted
-from spry.core.model import Plan, Step, Task
+from spry.core.model import Plan, Step, Task, Terms
 from spry.core.result import Ending
 from spry.core.schedule import Schedule
 
@@ -25,8 +25,9 @@ def finally_(name, *deps, **fields):
 class World:
     """A schedule with a clock and a record of everything it said."""
 
-    def __init__(self, *tasks, free=100, kinds=None, **options):
-        self.schedule = Schedule(plan(*tasks, kinds=kinds), "r1", **options)
+    def __init__(self, *tasks, free=100, kinds=None, epoch=0.0, durations=None, **terms):
+        planned = plan(*tasks, kinds=kinds)
+        self.schedule = Schedule(planned, "r1", Terms(**terms), epoch=epoch, durations=durations)
         self.free, self.now, self.events = free, 0.0, []
 
     def take(self, free=None):

@@ -8,11 +8,12 @@ import pytest
 from fakes import FakeClock, FakeExecutor, Play
 
 from spry.core.compile import compile_sources
+from spry.core.model import Terms
 from spry.core.plan import Selection, select
 from spry.core.source import source
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.freshness import Freshness, Memory
-from spry.engine.loop import Clock, Options, run
+from spry.engine.loop import Clock, Loop
 from spry.store import database
 from spry.store.cache import Cache
 
@@ -39,7 +40,8 @@ class Place:
         attempts.freshness = Freshness(attempts, self._memory() if memory else None)
         clock = FakeClock()
         executor = FakeExecutor(2, plays, clock=clock, signals=(), answers=None)
-        self.result = run(plan, "1", executor, attempts, [], Options(2, **options), clock=Clock(clock.now, 0.0))
+        loop = Loop(plan, "1", executor, attempts, [], Terms(2, **options), clock=Clock(clock.now, 0.0))
+        self.result = loop.run()
         attempts.close()
         return [attempt.task for _, attempt in executor.started]
 

@@ -10,11 +10,12 @@ from fakes import FakeClock, FakeExecutor, Play
 
 from spry.core.compile import compile_sources
 from spry.core.events import ConfirmationAsked, RunFinished, TaskFinished, TaskOutput, TaskRetrying, TaskStarted
+from spry.core.model import Terms
 from spry.core.plan import Selection, select
 from spry.core.result import fold
 from spry.core.source import source
 from spry.engine.attempts import Attempts, Situation
-from spry.engine.loop import Clock, Options, run
+from spry.engine.loop import Clock, Loop
 
 BAD = Play(1)
 
@@ -34,10 +35,9 @@ class Run:
         clock = FakeClock()
         self.executor = FakeExecutor(jobs, plays, clock=clock, signals=signals, answers=answers)
         self.events = []
-        listeners = [self.events.append, *listeners]
-        self.result = run(
-            plan, "r1", self.executor, attempts, listeners, Options(jobs, **options), clock=Clock(clock.now, 1000.0)
-        )
+        told = [self.events.append, *listeners]
+        terms, clock = Terms(jobs, **options), Clock(clock.now, 1000.0)
+        self.result = Loop(plan, "r1", self.executor, attempts, told, terms, clock=clock).run()
         attempts.close()
 
     @property
@@ -275,6 +275,43 @@ def test_a_listener_that_raises_cannot_fail_a_task_but_is_not_passed_over(book):
     assert ran.outcomes == {"a": "succeeded", "b": "succeeded"}
     assert ran.result.exit_code == 3
     assert len(ran.warnings) == 1
+
+
+@pytest.mark.parametrize(("play", "said"), [(Play(), True), (BAD, False)])
+def test_a_run_whose_end_a_listener_cannot_take_is_not_called_good(book, play, said):
+    def broken(event):
+        if isinstance(event, RunFinished):
+            raise OSError("no room for the last line")
+
+    ran = book(cells("a"), {"a": play}, listeners=[broken])
+
+    assert ran.events[-1].ok is said
+    assert not ran.result.ok
+    assert ran.result.exit_code == 3
+
+
+def test_a_listener_that_fails_at_a_beat_is_told_no_more_and_the_others_are(book):
+    class Frail:
+        refresh = 1.0
+
+        def __init__(self, strength):
+            self.strength, self.beats, self.events = strength, 0, 0
+
+        def __call__(self, event):
+            self.events += 1
+
+        def beat(self, now):
+            self.beats += 1
+            if self.beats == self.strength:
+                raise RuntimeError("no more")
+
+    frail, strong = Frail(2), Frail(99)
+    ran = book(cells("a"), {"a": Play(lasts=5)}, listeners=[frail, strong])
+
+    assert (frail.beats, frail.events) == (2, 2)
+    assert strong.beats >= 5
+    assert strong.events == 4
+    assert ran.result.exit_code == 3
 
 
 def test_a_listener_is_told_to_beat_while_tasks_run(book):

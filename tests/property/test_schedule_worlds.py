@@ -15,7 +15,7 @@ from spry.core.events import (
     TaskRetrying,
     TaskStarted,
 )
-from spry.core.model import Plan, Step, Task
+from spry.core.model import Plan, Step, Task, Terms
 from spry.core.result import Ending, counts, exit_code, fold
 from spry.core.schedule import Schedule
 
@@ -49,8 +49,8 @@ WAYS = st.sampled_from(["cancel", "kill", "withdraw"])
 INTERRUPTS = st.one_of(st.just({}), st.dictionaries(st.integers(0, 9), WAYS, max_size=3))
 OPTIONS = st.fixed_dictionaries({
     "fail_fast": SOMETIMES,
-    "deadline": st.sampled_from([None, None, 4.0]),
-    "ask": st.booleans(),
+    "timeout": st.sampled_from([None, None, 4.0]),
+    "yes": st.booleans(),
     "durations": st.dictionaries(st.sampled_from(["t0", "t1", "t2"]), st.floats(0, 9)),
 })  # fmt: skip
 
@@ -60,7 +60,8 @@ class Drive:
 
     def __init__(self, plan, failures, moves, slots, options, interrupts=None):
         self.plan, self.failures, self.moves, self.slots = plan, failures, list(moves), slots
-        self.schedule = Schedule(plan, "r1", **options)
+        terms = {name: value for name, value in options.items() if name != "durations"}
+        self.schedule = Schedule(plan, "r1", Terms(**terms), durations=options.get("durations"))
         self.options, self.interrupts = options, interrupts
         self.now, self.turns, self.events = 0.0, 0, []
         self.running, self.stopped = {}, {}  # task: attempt (0 while it is asked about); task: kill
@@ -156,7 +157,7 @@ class Drive:
             return self.killed
         failed = any(each.outcome is Outcome.FAILED and not each.optional for each in self.finished.values())
         fast = self.options.get("fail_fast") and failed
-        return self.halted or fast or self.now >= (self.options.get("deadline") or 1e9)
+        return self.halted or fast or self.now >= (self.options.get("timeout") or 1e9)
 
     def may_begin(self, name):
         task = self.plan.steps[name].task
@@ -224,9 +225,9 @@ def test_every_world_ends_and_keeps_the_rules(world, moves, slots, options, inte
 
 @settings(max_examples=250, deadline=None)
 @given(plans(), MOVES, st.integers(1, 4), st.booleans())
-def test_without_interference_the_outcomes_do_not_depend_on_the_order(world, moves, slots, ask):
+def test_without_interference_the_outcomes_do_not_depend_on_the_order(world, moves, slots, yes):
     plan, failures = without_timeouts(world[0]), world[1]
-    drive = Drive(plan, failures, moves, slots, {"ask": ask}).run()
+    drive = Drive(plan, failures, moves, slots, {"yes": yes}).run()
 
     assert {name: each.outcome for name, each in drive.finished.items()} == expected(plan, failures)
 
