@@ -152,7 +152,7 @@ def _compared(freshness: Freshness, step: Step, last: Success, before: Before) -
     left_out.update(("input", name) for name, path in paths.items() if path in before.open)
     then = [part for part in then if part[:2] not in left_out]
     files = freshness.files(task, last)
-    is_kept = bool(files.missing) and freshness.kept(task, files.missing) is not None
+    is_kept = bool(files.missing) and freshness.makings.kept(task, files.missing) is not None
     reasons = [*differences(then, without(now, left_out).told), *_told(files, is_kept=is_kept)]
     if reasons:
         return Standing(STALE, tuple(reasons))

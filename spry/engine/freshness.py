@@ -11,6 +11,7 @@ from spry.core.events import Reason
 from spry.core.fingerprint import Part, decode, digest, encode
 from spry.core.result import Ending
 from spry.engine.identity import Identities, Sum
+from spry.engine.makings import MOMENT, Makings
 from spry.errors import SpryError, UsageError
 from spry.record import NamedTuple
 from spry.store.cache import Success
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
 
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
-    from spry.engine.keepsakes import Keepsakes, Kept
     from spry.engine.reading import Reading
     from spry.store.cache import Cache
-
-
-MOMENT = 8 << 20  # bytes that are read at once; for more, others would wait noticeably
 
 
 class Memory(NamedTuple):
@@ -40,6 +37,10 @@ class Memory(NamedTuple):
     books: Mapping[str, str]
     key: Callable[[], bytes]
     store: str
+
+    def book(self, task: Task) -> str:
+        """The name of the runbook of a task."""
+        return self.books[task.path]
 
 
 class Files(NamedTuple):
@@ -62,9 +63,9 @@ class Freshness:
             {path: Known(*known) for path, known in memory.cache.files().items()} if memory is not None else {}
         )
         self.identities = Identities(attempts, self.contents, memory.key if memory is not None else bytes)
+        self.makings = Makings(attempts, self.contents, memory)
         self._last: dict[str, dict[str, Success]] = {}
         self._begun: dict[str, Sum] = {}
-        self._keepsakes: Keepsakes | None = None
         self._readings: dict[str, Reading] = {}
 
     def check(self) -> None:
@@ -91,20 +92,20 @@ class Freshness:
     def spare(self, step: Step) -> Ending | Reading | None:
         """How a task ends that is about to begin and need not; None if it has to run.
 
-        What it left is there for its dependents from here on. Where much has to be read first, a call that does so:
-        ask again after it. Raises SpryError for inputs that match nothing.
+        What it left is there for its dependents from here on. Where much has to be read or put back first, a call that
+        does so: ask again after it. Raises SpryError for inputs that match nothing.
         """
         ahead = self._readings.pop(step.task.name, None)
         try:
             with self.contents.within(MOMENT, ahead.contents if ahead is not None else None):
-                return self._spare(step)
+                return self._spare(step, ahead)
         except LengthyError:
             from spry.engine.reading import before  # noqa: PLC0415 - only for large files
 
             reading = self._readings[step.task.name] = before(step, self.attempts, self.identities, self.contents)
             return reading
 
-    def _spare(self, step: Step) -> Ending | None:
+    def _spare(self, step: Step, ahead: Reading | None) -> Ending | Reading | None:
         task = step.task
         if not counts(task):
             return None
@@ -117,14 +118,22 @@ class Freshness:
         if self.force or last is None or not self.is_same(last, now):
             return None
         files = self.files(task, last)
-        if files.changed or files.new or not self._put_back(task, files.missing):
+        return None if files.changed or files.new else self._bring(task, last, files.missing, ahead)
+
+    def _bring(self, task: Task, last: Success, missing: list[Part], ahead: Reading | None) -> Ending | Reading | None:
+        """Bring back what a task has left at its last success; None if that cannot be, a call where it is much."""
+        back = self.makings.put_back(task, missing, ahead)
+        if back is None:
             return None
+        if not isinstance(back, list):
+            self._readings[task.name] = back
+            return back
         artifacts = self.attempts.artifacts
         if task.saves and (artifacts is None or not artifacts.bring(task.name, last.run)):
             return None  # what it saved is not kept any more
         self.identities.made[task.name] = decode(last.outputs)
         self.attempts.left.bring(task.name, last.captured, last.handed)
-        restored = brief([part.name for part in files.missing], ", ")
+        restored = brief([part.name for part in back], ", ")
         return Ending(last.exit_code, reason=Reason.UP_TO_DATE, message=f"restored {restored}" if restored else "")
 
     def keep(self, step: Step, exit_code: int | None) -> str | Reading:
@@ -140,7 +149,7 @@ class Freshness:
             from spry.engine.reading import after  # noqa: PLC0415 - as above
 
             assert self.memory is not None
-            keepsake = (self.memory.store, self._book(step.task))
+            keepsake = (self.memory.store, self.memory.book(step.task))
             reading = self._readings[step.task.name] = after(step.task, self.attempts, keepsake, self.contents)
             return reading
 
@@ -197,14 +206,14 @@ class Freshness:
         """The last success of a task that is remembered."""
         if self.memory is None:
             return None
-        book = self._book(task)
+        book = self.memory.book(task)
         if book not in self._last:
             self._last[book] = self.memory.cache.successes(book)
         return self._last[book].get(task.name)
 
     def parts(self, task: Task) -> bytes:
         """The text of the fingerprint of a task's last success."""
-        return self.memory.cache.parts(self._book(task), task.name) if self.memory is not None else b""
+        return self.memory.cache.parts(self.memory.book(task), task.name) if self.memory is not None else b""
 
     def is_same(self, last: Success, now: Sum) -> bool:
         """Whether what decides is what it was."""
@@ -224,48 +233,12 @@ class Freshness:
             [part for name, part in now.items() if name not in then and name not in emptied],
         )
 
-    def kept(self, task: Task, missing: list[Part]) -> Kept | None:
-        """The files of a task that are missing, if all of them are kept."""
-        place = self.attempts.place(task)
-        return self._store().find(self._book(task), task.name, place, missing)
-
-    def _put_back(self, task: Task, missing: list[Part]) -> bool:
-        """Put back what is missing; whether nothing is missing any more."""
-        if not missing:
-            return True
-        kept = self.kept(task, missing)
-        return kept is not None and self._store().put_back(task.name, kept)
-
-    def _store(self) -> Keepsakes:
-        if self._keepsakes is None:
-            from spry.engine.keepsakes import Keepsakes  # noqa: PLC0415 - where all is there nothing is put back
-
-            assert self.memory is not None
-            store = self.memory.store
-            self._keepsakes = Keepsakes(store, os.path.dirname(store), self.attempts.warn)
-        return self._keepsakes
-
-    def _book(self, task: Task) -> str:
-        assert self.memory is not None
-        return self.memory.books[task.path]
-
-    def _keep_made(self, task: Task, made: list[Part], ahead: Reading | None) -> None:
-        """Keep the files that a task has made, unless that is done."""
-        folder = self.attempts.place(task)
-        if ahead is not None and ahead.kept == made:
-            for warning in ahead.warnings:
-                self.attempts.warn(warning)
-            return
-        for part in made:
-            self.contents.spend(os.lstat(os.path.join(folder, part.name)).st_size)
-        self._store().keep(self._book(task), task.name, folder, made)
-
     def _remember(self, step: Step, exit_code: int | None, ahead: Reading | None) -> None:
         task, memory, attempts = step.task, self.memory, self.attempts
         now = self._begun.get(task.name)
         if memory is None or now is None:
             return
-        book, left = self._book(task), attempts.left
+        book, left = memory.book(task), attempts.left
         captured, handed = left.captured.get(task.name, {}), left.outputs.get(task.name, {})
         bare = attempts.secrets is not None and attempts.secrets.are_in({**captured, **handed})
         if bare or (now.secret and not self._has_key()):
@@ -274,7 +247,7 @@ class Freshness:
         text = encode(now.told)
         made = self.identities.made[task.name] = self.identities.outputs(task)
         if made:
-            self._keep_made(task, made, ahead)
+            self.makings.keep(task, made, ahead)
         secret, run = self.identities.kept_secret(now), attempts.situation.run
         success = Success(digest(text), secret, encode(made), captured, handed, exit_code, run)
         memory.cache.keep(book, task.name, success, text)

@@ -10,6 +10,7 @@ import re
 
 from spry.artifacts import holds, restoring, saving, snapshots
 from spry.artifacts.blobs import Blobs
+from spry.artifacts.contents import OPENING
 from spry.artifacts.copying import never
 from spry.artifacts.holds import Hold
 from spry.artifacts.links import HOPS
@@ -36,6 +37,11 @@ class Kept(NamedTuple):
 
     root: str
     entries: dict[bytes, Entry]
+
+    @property
+    def size(self) -> int:
+        """The bytes of it, with those that could be written while a file is made."""
+        return sum(entry.size + OPENING for entry in self.entries.values())
 
 
 class Keepsakes:

@@ -1,4 +1,4 @@
-"""Large files that decide whether tasks are up to date, read and kept on a thread, so that the loop goes on turning."""
+"""Large files of tasks that may be up to date: read, kept and put back on threads, so that the loop goes on turning."""
 
 from __future__ import annotations
 
@@ -10,31 +10,42 @@ from spry.artifacts.globs import find
 from spry.core.result import Ending
 from spry.engine.identity import made_by
 from spry.errors import SpryError
+from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from spry.artifacts.contents import Contents
+    from spry.artifacts.contents import Contents, Known
     from spry.core.fingerprint import Part
     from spry.core.model import Step, Task
     from spry.engine.attempts import Attempts
     from spry.engine.identity import Identities
+    from spry.engine.keepsakes import Kept
     from spry.execute.protocol import Notice
+
+
+class Lost(NamedTuple):
+    """What of a task's files is missing, and what is kept of it; `read` is what an earlier call has read."""
+
+    missing: list[Part]
+    kept: Kept
+    read: Mapping[str, Known] = {}
 
 
 class Reading:
     """A call that reads for a task: what it learns is in `contents`, and what it has `kept` need not be kept again.
 
-    What it cannot read is told by whoever asks for that afterwards.
+    What was `missing` it has put back, if it can be. What it cannot read is told by whoever asks for that afterwards.
     """
 
-    __slots__ = ("_act", "_cancelled", "contents", "kept", "warnings")
+    __slots__ = ("_act", "_cancelled", "contents", "kept", "missing", "warnings")
 
     def __init__(self, contents: Contents, act: Callable[[Reading], None]) -> None:
         self._act, self._cancelled = act, False
         self.contents = contents.apart(self.go_on)
         self.kept: list[Part] | None = None
+        self.missing: list[Part] | None = None
         self.warnings: list[str] = []
 
     def __call__(self, post: Callable[[Notice], None]) -> Ending:  # noqa: ARG002 - there is nothing to tell meanwhile
@@ -81,3 +92,18 @@ def after(task: Task, attempts: Attempts, keepsake: tuple[str, str], contents: C
         reading.kept = made
 
     return Reading(contents, keep)
+
+
+def again(task: Task, lost: Lost, store: str, contents: Contents, folder: str) -> Reading:
+    """Put back what a task has made, and read all that it has made."""
+    from spry.engine.keepsakes import Keepsakes  # noqa: PLC0415 - as above
+
+    def put_back(reading: Reading) -> None:
+        keepsakes = Keepsakes(store, os.path.dirname(store), reading.warnings.append, reading.go_on)
+        if keepsakes.put_back(task.name, lost.kept):
+            made_by(task, folder, reading.contents)
+
+    reading = Reading(contents, put_back)
+    reading.missing = lost.missing
+    reading.contents.readings.update(lost.read)
+    return reading
