@@ -49,8 +49,9 @@ def equip(attempts: Attempts, origin: Origin | None, *, recorded: bool) -> Artif
         own = place(origin.folder)
         remove_work_of_the_dead(own)
         artifacts = Artifacts(plan, Place(folder(own), (own,)), run, attempts.folder)
-        earlier = holds.held(folder(own), origin.resumed) if origin.resumed else {}
-        artifacts.recall(one for name, one in earlier.items() if name in origin.recalled)
+        if origin.resumed:
+            earlier = holds.held(folder(own), origin.resumed)
+            artifacts.recall(one for name, one in earlier.items() if name in origin.recalled)
     else:
         path = tempfile.mkdtemp(prefix=f"spry-artifacts-{run}-")
         artifacts = Artifacts(plan, Place(path, own=True), run, attempts.folder)

@@ -19,7 +19,7 @@ from spry.store.lock import claimed, run_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from spry.api.task import Task
     from spry.artifacts.holds import Hold
@@ -51,15 +51,16 @@ class Keeping:
         labels = {name: Label(self._titles[name], OF_PROGRAMS + task.id, KEPT) for name, task in self._tasks.items()}
         place = Place(folder(self._own), (self._own,))
         attempts.artifacts = artifacts = Artifacts(attempts.plan, place, self._run, attempts.folder, labels)
-        artifacts.recall(self._known(artifacts))
-
-    def _known(self, artifacts: Artifacts) -> Iterator[Hold]:
-        """What tasks that are to run restore of those that have succeeded; nobody sweeps meanwhile."""
         waiting = [name for name, task in self._tasks.items() if not task.is_succeeded]
         restoring = [name for name in waiting if artifacts.tasks[name].restore is not None]
-        above = {other for name in restoring for other in artifacts.above(name)}
+        needed = {other for name in restoring for other in artifacts.above(name)}.difference(waiting)
+        if needed:
+            artifacts.recall(self._known(artifacts, needed))
+
+    def _known(self, artifacts: Artifacts, needed: Iterable[str]) -> Iterator[Hold]:
+        """What tasks have saved that have succeeded before; nobody sweeps meanwhile."""
         sound: dict[str, bool] = {}
-        for name in above.difference(waiting):
+        for name in needed:
             one = holds.held(artifacts.place.folder, artifacts.labels[name].owner).get(name)
             why = fault(one, artifacts.blobs, sound)
             if why or one is None:

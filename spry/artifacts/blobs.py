@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from contextlib import contextmanager, suppress
 
 from spry.artifacts.copying import CHUNK, copied, never, written
@@ -19,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+LOOK = 0.01  # seconds between two looks at a lock that others have
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -137,17 +139,26 @@ class Blobs:
             os.close(lock)
 
     def lock(self, *, alone: bool = False) -> int:
-        """Hold the lock of the store, shared with all who add or alone, until the descriptor is closed."""
+        """Hold the lock of the store, shared with all who add or alone, until the descriptor is closed.
+
+        As long as others have it, `go_on` is called now and then.
+        """
         import fcntl  # noqa: PLC0415 - only runs with artifacts
 
         os.makedirs(self.folder, 0o700, exist_ok=True)
         lock = os.open(os.path.join(self.folder, "lock"), LOCK, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            while True:
+                try:
+                    fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    self.go_on()
+                    time.sleep(LOOK)
+                else:
+                    return lock
         except BaseException:
             os.close(lock)
             raise
-        return lock
 
     def sweep(self, keep: Collection[str]) -> tuple[int, int]:
         """Drop every blob that is not to be kept, and what dead processes left half written; files and bytes freed.

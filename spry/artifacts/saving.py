@@ -13,7 +13,7 @@ from spry.artifacts.packing import SMALL, Packing
 from spry.artifacts.snapshots import FILE, FOLDER, LINK, Entry, shown, snapshot
 from spry.artifacts.walk import FOLDER as OPEN_FOLDER
 from spry.artifacts.walk import matched
-from spry.core.saving import Place, clashes
+from spry.core.saving import MAGIC, Place, clashes
 from spry.errors import SpryError
 
 TYPE_CHECKING = False
@@ -133,7 +133,9 @@ class _Saver:
             self.put(name, LINK, status, target)
         else:
             what = SPECIAL.get(kind, "no file")
-            raise SpryError(f"'{_shown(found.path)}' is {what}: it cannot be saved", f"add --save '!{found.path}'")
+            raise SpryError(
+                f"'{_shown(found.path)}' is {what}: it cannot be saved", f"add --save '!{_glob(found.path)}'"
+            )
 
     def put(self, name: str, kind: str, status: os.stat_result, target: bytes = b"") -> None:
         """Note a folder or a link."""
@@ -211,6 +213,11 @@ class _Saver:
 def _same(before: os.stat_result, after: os.stat_result) -> bool:
     is_as_old = before.st_mtime_ns == after.st_mtime_ns and before.st_ctime_ns == after.st_ctime_ns
     return is_as_old and before.st_size == after.st_size
+
+
+def _glob(path: str) -> str:
+    """A path as somebody can write it into a pattern, or a word that stands for that."""
+    return path if path.isprintable() and MAGIC.isdisjoint(path) and "'" not in path else "GLOB"
 
 
 def _shown(path: str) -> str:

@@ -96,6 +96,14 @@ def _entry(line: bytes, target: bytes) -> Entry:
 
 
 def shown(path: bytes) -> str:
-    """A path as people may see it, on one line."""
+    """A path as people may see it, on one line; bytes that are no UTF-8 by their numbers."""
     text = path.decode("utf-8", "surrogateescape")
-    return text if text.isprintable() else text.encode("unicode_escape", "surrogateescape").decode("ascii", "replace")
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":
+        return f"\\x{ord(letter) & 0xFF:02x}"
+    if letter.isprintable() and letter != "\\":
+        return letter
+    return letter.encode("unicode_escape").decode("ascii")

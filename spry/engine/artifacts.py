@@ -133,11 +133,12 @@ class Artifacts:
         if not task.saves:
             return
         folder = self.folder(task) if task.isolated else self.folder_of(task)
-        lock = self.blobs.lock()
+        blobs = self._blobs(name)
+        lock = blobs.lock()
         try:
             memo = "" if task.isolated else self._memo(task, folder)
-            found = saving.save(self._blobs(name), folder, savings_of(task), self._avoided(), memo=memo)
-            self.saved[name] = Saved(snapshots.recorded(found, self.blobs), lock)
+            found = saving.save(blobs, folder, savings_of(task), self._avoided(), memo=memo)
+            self.saved[name] = Saved(snapshots.recorded(found, blobs), lock)
         except OSError as error:
             os.close(lock)
             raise unwritable(error) from None

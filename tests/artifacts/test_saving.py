@@ -19,7 +19,7 @@ from trees import Shelf, described, make, patterns
 from spry.artifacts import holds, memory, packing, saving
 from spry.artifacts.blobs import Blobs
 from spry.artifacts.restoring import Owned, check_cases
-from spry.artifacts.snapshots import load, recorded
+from spry.artifacts.snapshots import load, recorded, shown
 from spry.errors import HostError, SpryError
 
 NAME = st.binary(min_size=1, max_size=12).filter(lambda name: b"/" not in name and b"\0" not in name)
@@ -562,3 +562,16 @@ def test_a_full_disk_is_the_machines_fault_and_leaves_nothing(tmp_path, shelf, m
     with pytest.raises(HostError, match="no room to restore"):
         shelf.restore()
     assert sorted(os.listdir(tmp_path)) == ["store", "tree"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (b"plain/a\xc3\xa4 '\\n", "plain/aä '\\n"),
+        (b"a\xc3\xa4\n", "aä\\n"),
+        (b"bad\xff\xc3\xbf", "bad\\xffÿ"),
+        (b"\\\r\x1b[2K", "\\\\\\r\\x1b[2K"),
+    ],
+)
+def test_a_path_is_shown_on_one_line(path, words):
+    assert shown(path) == words
