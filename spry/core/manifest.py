@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spry.core.taskspec import NUMBER, OBJECT, STRING, Reader
+from spry.core.specvalues import NUMBER, OBJECT, STRING
+from spry.core.taskspec import Reader
 from spry.core.text import listing
 from spry.record import NamedTuple
 

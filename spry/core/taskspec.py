@@ -5,10 +5,11 @@ The names are those of weft's TaskSpec. Every problem of a file is reported at o
 
 from __future__ import annotations
 
+from spry.core import specvalues
 from spry.core.fence import is_name
 from spry.core.jsontext import MalformedError, Value, parse
+from spry.core.specvalues import LIST, OBJECT, STRING
 from spry.core.text import closest, listing
-from spry.core.values import is_variable
 from spry.errors import RunbookError
 from spry.record import NamedTuple
 
@@ -24,11 +25,8 @@ TOP = ("name", "description", "version", "spec", "metadata")
 RUNTIME = ("tid", "io", "state")
 KINDS = ("command", "function")
 FOR_FUNCTIONS = ("function_target", "keyword_args")
-LIMITS = {"memory_mb": "memory", "cpu_percent": "cpu", "max_fds": "fds", "max_connections": "connections"}
-RESERVED = ("keep", "requeue", "clear")
 TARGETS = ("type", "process_target", "function_target")
 IGNORED = ("weft_context",)  # the project of a task of weft, where ours belong to the one they are in
-NUMBER, STRING, LIST, OBJECT, TRUTH = "a number", "a string", "a list", "an object", "a truth value"
 
 
 class Spec(NamedTuple):
@@ -246,81 +244,18 @@ def dotted(text: str) -> bool:
     return bool(text) and all(part.isidentifier() for part in text.split("."))
 
 
-def _words(reader: Reader, key: str, value: Value) -> tuple[object, ...]:
-    if not reader.expect(value, LIST, key):
-        return ()
-    return tuple(item.bare() for item in value.items)
-
-
-def _object(reader: Reader, key: str, value: Value) -> Mapping[str, object]:
-    return {str(name.plain): item.bare() for name, item in value.entries} if reader.expect(value, OBJECT, key) else {}
-
-
-def _seconds(reader: Reader, key: str, value: Value) -> float | None:
-    if value.kind == "nothing":
-        return None
-    if reader.expect(value, NUMBER, key) and not 0 < float(value.plain or 0) < 1e10:
-        reader.fault(value, f"{key}: expected seconds above 0, or null for no timeout")
-    return float(value.plain or 0) if value.kind == NUMBER else None
-
-
-def _limits(reader: Reader, key: str, value: Value) -> tuple[tuple[str, float], ...]:
-    if value.kind == "nothing":
-        return ()
-    found = []
-    for name, amount in reader.members(value, tuple(LIMITS), key).items():
-        if amount.kind == "nothing":
-            continue
-        if reader.expect(amount, NUMBER, name) and not 0 < float(amount.plain or 0) < 1e12:
-            reader.fault(amount, f"{name}: expected a number above 0")
-        elif name.startswith("max_") and isinstance(amount.plain, float):
-            reader.fault(amount, f"{name}: expected a whole number")
-        elif amount.kind == NUMBER:
-            found.append((LIMITS[name], float(amount.plain or 0)))
-    return tuple(found)
-
-
-def _env(reader: Reader, key: str, value: Value) -> tuple[tuple[str, str], ...]:
-    if value.kind == "nothing" or not reader.expect(value, OBJECT, key):
-        return ()
-    for name, item in value.entries:
-        if not is_variable(str(name.plain)):
-            reader.fault(name, f'"{name.plain}" cannot name a variable')
-        elif reader.expect(item, STRING, f"{key}.{name.plain}") and "\0" in str(item.plain):
-            reader.fault(item, "a NUL byte cannot be handed to a task")
-    return tuple((str(name.plain), str(item.plain)) for name, item in value.entries)
-
-
-def _text(reader: Reader, key: str, value: Value) -> str | None:
-    if value.kind == "nothing":
-        return None
-    reader.expect(value, STRING, key)
-    return str(value.plain)
-
-
-def _policy(reader: Reader, key: str, value: Value) -> str | None:
-    text = _text(reader, key, value)
-    if text not in (None, *RESERVED):
-        reader.fault(value, f"{key}: expected {listing(RESERVED, 'or')}")
-    return text
-
-
-def _truth(reader: Reader, key: str, value: Value) -> bool:
-    return reader.expect(value, TRUTH, key) and bool(value.plain)
-
-
 # What the other keys of `spec` are called in `Spec`, and what reads them.
 TAKERS: Mapping[str, tuple[str, Callable[[Reader, str, Value], object]]] = {
-    "args": ("args", _words),
-    "keyword_args": ("keywords", _object),
-    "timeout": ("timeout", _seconds),
-    "limits": ("limits", _limits),
-    "env": ("env", _env),
-    "stream_output": ("stream", _truth),
-    "cleanup_on_exit": ("cleanup", _truth),
-    "working_dir": ("folder", _text),
-    "interactive": ("interactive", _truth),
-    "inbox": ("inbox", _text),
-    "outbox": ("outbox", _text),
-    "reserved": ("reserved", _policy),
+    "args": ("args", specvalues.words),
+    "keyword_args": ("keywords", specvalues.mapping),
+    "timeout": ("timeout", specvalues.seconds),
+    "limits": ("limits", specvalues.limits),
+    "env": ("env", specvalues.env),
+    "stream_output": ("stream", specvalues.truth),
+    "cleanup_on_exit": ("cleanup", specvalues.truth),
+    "working_dir": ("folder", specvalues.text),
+    "interactive": ("interactive", specvalues.truth),
+    "inbox": ("inbox", specvalues.text),
+    "outbox": ("outbox", specvalues.text),
+    "reserved": ("reserved", specvalues.policy),
 }

@@ -110,7 +110,7 @@ class Attempts:
             if task.is_env:
                 self._lend(step)
             return None
-        body, values = self.rendered(step)
+        body, values = self.rendered(step, number)
         if self.asks_copilot(task):
             from spry.execute.copilot import Asking  # noqa: PLC0415 - as above
 
@@ -198,30 +198,13 @@ class Attempts:
         """The front matter of the file a task stands in."""
         return self.environments.settings(task)
 
-    def rendered(self, step: Step) -> tuple[str, Mapping[str, str]]:
-        """The script of a task, and the variables that carry its values; RenderError for a key without one."""
-        task = step.task
-        if not task.expressions:
-            return task.body, {}
-        from spry.core.program import shell_of  # noqa: PLC0415 - few tasks interpolate
-        from spry.core.template import render  # noqa: PLC0415 - as above
+    def rendered(self, step: Step, number: int = 1) -> tuple[str, Mapping[str, str]]:
+        """The script of an attempt, and the variables that carry its values; RenderError for a key without one."""
+        if not step.task.expressions:
+            return step.task.body, {}
+        from spry.engine.rendering import rendered  # noqa: PLC0415 - few tasks interpolate
 
-        uses_env = any(expression.kind == "env" for expression in task.expressions)
-        variables = self.environments.of(step, self.told(step, 1)) if uses_env else {}
-        values: dict[tuple[str, str], str] = {}
-        for expression in task.expressions:
-            value = self._value(expression.kind, expression.key, step, variables)
-            if value is not None:
-                values[expression.kind, expression.key] = value
-        return render(task, values, shell_of(task, self.settings(task)))
-
-    def _value(self, kind: str, key: str, step: Step, variables: Mapping[bytes, bytes]) -> str | None:
-        if kind == "env":
-            value = variables.get(os.fsencode(key))
-            return None if value is None else os.fsdecode(value)
-        if kind == "param":
-            return self.situation.params.get(step.task.name, {}).get(key)
-        return self.left.value(key, step)
+        return rendered(step, number, self)
 
     def told(self, step: Step, number: int) -> dict[str, str]:
         """The variables that tell a task about its run."""

@@ -36,6 +36,13 @@ def test_the_attempt_is_counted(book):
     assert (done.exit_code, done.stdout) == (0, "1\n2\n3\n")
 
 
+def test_an_interpolated_number_of_the_attempt_is_that_of_this_attempt(book):
+    script = ('echo "${env.SPRY_ATTEMPT} $SPRY_ATTEMPT"', '[ "$SPRY_ATTEMPT" = 2 ]')
+    done = book(cell("bash t --interpolate --retry 2", *script)).run("task", "t")
+
+    assert done.stdout.split("\n")[:2] == ["1 1", "2 2"]
+
+
 LAYERS = {
     "caller": "",
     "spry.env_file": "---\nspry: {env_file: front.env}\n---\n",
