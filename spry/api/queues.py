@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from spry.core.model import Plan
     from spry.engine.attempts import Attempts
-    from spry.engine.control import Control
     from spry.engine.messages import Messages
     from spry.store.reservations import Held
 
@@ -165,20 +164,6 @@ def names_of(broker: Broker, plan: Plan) -> dict[str, str]:
     aliases = broker.aliases()
     tasks = [step.task for step in plan.steps.values()]
     return {name: _behind(aliases, name) for task in tasks for name in (task.inbox, task.outbox) if name}
-
-
-def control(folder: str, run: str) -> Control | None:
-    """What obeys the messages to a run that is remembered in a folder; None where nobody can write any."""
-    from spry.engine.control import Control
-    from spry.store.lock import run_folder
-
-    where = place(folder)
-    try:
-        kept = backend(where)
-        files = where if kept.name == "sqlite" else ""
-        return Control(run, run_folder(where, run), files, lambda: Broker(where, kept))
-    except (OSError, UsageError):
-        return None
 
 
 def messages(plan: Plan, attempts: Attempts, held: dict[str, Held] | None) -> Messages:

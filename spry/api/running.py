@@ -8,7 +8,6 @@ from functools import partial
 
 from spry.api.history import place, recall, recorded
 from spry.api.wishes import alone, bind, needs, refuse, unanswerable
-from spry.core.events import RunStarted
 from spry.core.model import Terms
 from spry.engine.attempts import Attempts, Situation
 from spry.engine.loop import Loop
@@ -16,7 +15,6 @@ from spry.errors import HostError, SpryError, UsageError
 from spry.execute.local import LocalExecutor
 from spry.execute.pair import split
 from spry.record import NamedTuple
-from spry.store.lock import run_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from spry.api.history import Origin
     from spry.api.places import File
     from spry.api.wishes import Wishes
-    from spry.core.events import Event
     from spry.core.model import Plan
     from spry.core.result import RunResult
     from spry.engine.audience import Listener
@@ -134,10 +131,8 @@ def _recorded(
         expect(listeners, usual)
         executor.entrust(attempts.situation.run, [history.lock for history in first])
         told = [*first, *listeners]
-        if origin is not None and not (attempts.messages and attempts.messages.held):  # one of many, for a message
-            told += _controlled(origin, attempts.situation.run, begun=asked.begun is not None)
-        if asked.begun is not None and origin is not None:
-            told.append(partial(_tell, asked.begun, run_folder(place(origin.folder), attempts.situation.run)))
+        if origin is not None:
+            told += _reached(origin, asked, attempts)
         doer: Executor = executor
         if plan.has_artifacts:
             from spry.api.artifacts import equip
@@ -148,18 +143,20 @@ def _recorded(
         return Loop(plan, attempts.situation.run, doer, attempts, told, terms, durations=usual).run()
 
 
-def _controlled(origin: Origin, run: str, *, begun: bool) -> list[Listener]:
-    """What obeys the messages to a run, if any can come.
+def _reached(origin: Origin, asked: Wishes, attempts: Attempts) -> list[Listener]:
+    """What makes a run reachable from outside, if it can be.
 
-    One in the background (`begun`) listens always. Whoever waits for a run can end it without messages: it listens
-    where there are queues already.
+    One in the background always is. Whoever waits for a run can end it without messages: it listens where there are
+    queues already, unless it is one of many, each for a message.
     """
-    if not begun and not os.path.isdir(os.path.join(place(origin.folder), QUEUES)):
+    is_one_of_many = attempts.messages is not None and bool(attempts.messages.held)
+    if asked.begun is None and (is_one_of_many or not os.path.isdir(os.path.join(place(origin.folder), QUEUES))):
         return []
-    from spry.api.queues import control
+    from spry.api.reached import background, control
 
-    listener = control(origin.folder, run)
-    return [listener] if listener is not None else []
+    run = attempts.situation.run
+    found = [] if is_one_of_many else control(origin.folder, run)
+    return found if asked.begun is None else [*found, *background(asked.begun, place(origin.folder), run, attempts)]
 
 
 def pair(clean: Callable[[], object]) -> Line | None:
@@ -230,12 +227,6 @@ def granted(
         unanswerable(plan, has_terminal)
     needs(plan, has_terminal)
     return asked, bound.values
-
-
-def _tell(begun: Callable[[str, str], None], folder: str, event: Event) -> None:
-    """Tell whoever waits for it that a run is written down."""
-    if isinstance(event, RunStarted):
-        begun(event.run, folder)
 
 
 def expect(listeners: Sequence[Listener], usual: Mapping[str, float]) -> None:

@@ -9,11 +9,20 @@ from spry.record import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     from spry.api.reports import Target
     from spry.core.model import Parameter, Plan, Task
     from spry.errors import SpryError
+
+    class Begun(Protocol):
+        """Is told that a run has begun, and has the name that it is called by in the process list."""
+
+        name: str
+
+        def __call__(self, run: str, folder: str) -> None:
+            """Learn the id of the run and the folder of its files."""
+            ...
 
 
 class Wishes(NamedTuple):
@@ -34,7 +43,7 @@ class Wishes(NamedTuple):
     words: Mapping[str, tuple[str, ...]] = {}
     reports: Sequence[Target] = ()
     own_code: bool = False
-    begun: Callable[[str, str], None] | None = None
+    begun: Begun | None = None
     autostart: str = ""
 
 

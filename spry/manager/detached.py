@@ -12,7 +12,6 @@ import sys
 import tempfile
 
 from spry.errors import INTERNAL, HostError, SpryError
-from spry.execute.title import show
 from spry.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -40,7 +39,7 @@ class Begun(NamedTuple):
 class Starting:
     """Tells the id of a run to whoever waits for that, once the run is written down.
 
-    With a `name` the process list shows from then on whose run it is, which one, and of what.
+    The process list shows what the run does under this `name`.
     """
 
     def __init__(self, line: int) -> None:
@@ -52,8 +51,6 @@ class Starting:
         said = os.open(os.path.join(folder, name), CREATE, 0o600)
         os.dup2(said, 2)
         os.close(said)
-        if self.name:
-            show(title(folder, run, self.name))
         self._tell(f"{run}\n{os.path.dirname(os.path.dirname(folder))}")
 
     def ended(self, code: int) -> None:
@@ -69,13 +66,6 @@ class Starting:
             return  # nobody waits any more
         finally:
             os.close(line)
-
-
-def title(folder: str, run: str, name: str) -> str:
-    """What the process list shows of a run whose files are in a folder: `spry-PROJECT-END_OF_ID:NAME:running`."""
-    home = os.path.dirname(os.path.dirname(folder))
-    context = os.path.basename(os.path.dirname(home) if os.path.basename(home) == ".spry" else home)
-    return f"spry-{context}-{run[-10:]}:{name}:running"
 
 
 def apart(go: Callable[[Starting], int]) -> Begun:

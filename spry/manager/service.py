@@ -13,8 +13,10 @@ import signal
 import time
 
 from spry.api.history import archive, place
+from spry.api.reached import context
 from spry.artifacts.files import write_whole
 from spry.errors import INTERNAL, SpryError, UsageError
+from spry.execute.title import show
 from spry.manager.autostart import Manifests, Standing, enabled
 from spry.manager.detached import Begun
 from spry.manager.election import still
@@ -80,6 +82,7 @@ class Manager:
         self._told: object = None
         self._looked = float("-inf")
         self._others: list[str] = []
+        self._id, self._shown = str(time.time_ns()), ""
 
     def run(self, idle: float) -> None:
         """Turn until somebody ends it, the project is gone, or there was nothing to do for so many seconds."""
@@ -89,7 +92,9 @@ class Manager:
         while True:
             now = time.monotonic()
             self._turn(now)
-            if self._is_needed(now):
+            is_needed = self._is_needed(now)
+            self._show()
+            if is_needed:
                 busy = now
             elif now >= busy + idle:
                 return
@@ -150,6 +155,14 @@ class Manager:
         if not are_alive or now >= self._looked + LOOK:
             self._looked, self._others = now, [*self._running()]  # which marks those as lost that have died
         return bool(self._others) or any(one.comes_again for one in self._standings.values())
+
+    def _show(self) -> None:
+        """Show in the process list whether there is something to look after."""
+        count = len(self._others)
+        status = f"running:{count} run{'' if count == 1 else 's'}" if count else "idle"
+        if status != self._shown and self._lock >= 0:
+            self._shown = status
+            show(context(self.home), self._id, "manager", *status.split(":"))
 
     def _tell(self) -> None:
         """Write down how everything stands, if that has changed."""

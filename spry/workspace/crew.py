@@ -100,8 +100,10 @@ class Member:
 
             equip(self.attempts, self._origin(), recorded=bool(histories))
         executor.entrust(self.run, [history.lock for history in histories])
-        titles = Titles(os.path.dirname(self.share.book.repository.folder), self.name)
-        self.audience = Audience([*histories, titles, *self.stage.shown(self.share)], self.attempts.warn)
+        listeners = [*histories, *self.stage.shown(self.share)]
+        if self.stage.paired:  # else this is a process of somebody else, which has a name of its own
+            listeners.append(Titles(os.path.dirname(self.share.book.repository.folder), self.name))
+        self.audience = Audience(listeners, self.attempts.warn)
         expect(self.audience.listeners, self.usual)
         self.audience.tell([RunStarted(at, self.run, tuple(self.share.plan.steps), executor.jobs)])
 

@@ -11,8 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spry.core.events import Event
 
-SHORT = 6  # digits of a run's id, by which it can be looked up
-
 
 class Titles:
     """A listener that names this process `spry-WORKSPACE-RUN:REPOSITORY/TASK:STATUS`.
@@ -27,4 +25,4 @@ class Titles:
         """Take the next event of the repository."""
         if isinstance(event, (TaskStarted, TaskFinished)):
             status = event.outcome if isinstance(event, TaskFinished) else "running"
-            show(f"spry-{self._workspace}-{event.run[-SHORT:]}:{self._repository}/{event.task}:{status}")
+            show(self._workspace, event.run, f"{self._repository}/{event.task}", status)

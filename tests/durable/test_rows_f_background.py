@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from book import cell
 from driver import alive
 from waiting import LONGEST, ended, until
+
+from spry.execute.title import fitted
 
 
 @pytest.fixture
@@ -243,17 +246,77 @@ def test_what_breaks_the_process_in_the_background_is_told():
     assert "ZeroDivisionError" in ran.stderr
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="reads /proc")
-def test_f17_the_process_list_shows_project_id_and_name(project):
-    gate = project.fifo("gate")
-    run = project.start("exec", "--detach", "--name", "slow", "cat", "gate").communicate()[0].decode().strip()
-    pid = project.path(f".spry/runs/{run}/lock").read_text().split()[0]
-    with open(f"/proc/{pid}/cmdline") as stream:
-        shown = stream.read().strip("\0 ")
+def shown(pid):
+    """What the process list shows of a process; nothing if there is none."""
+    try:
+        with open(f"/proc/{pid}/cmdline") as stream:
+            return stream.read().rstrip("\0")
+    except FileNotFoundError:
+        return ""
 
-    assert shown == f"spry-book-{run[-10:]}:slow:running"
+
+def process_of(project, run):
+    return project.path(f".spry/runs/{run}/lock").read_text().split()[0]
+
+
+ON_LINUX = pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="reads /proc")
+
+
+@ON_LINUX
+def test_f17_the_process_list_shows_project_id_and_name_of_a_run_and_no_word_of_its_command_line(project):
+    gate = project.fifo("gate")
+    begun = project.start("exec", "--detach", "--name", "slow", "--env", "TOKEN=hush", "cat", "gate")
+    run = begun.communicate(timeout=LONGEST)[0].decode().strip()
+    pid = process_of(project, run)
+
+    until(lambda: shown(pid) == f"spry-book-{run[-10:]}:slow:running")
     gate.write_text("")
     ended(project, run)
+
+
+@ON_LINUX
+def test_f17_the_process_list_shows_how_a_run_stands_and_what_it_is_at(project):
+    one = project.fifo("one")
+    project(cell("bash first", "cat one"), cell("bash again --dep first --retry 2@600", "false"))
+    begun = project.start("runbook", "--detach")
+    run = begun.communicate(timeout=LONGEST)[0].decode().strip()
+    pid, title = process_of(project, run), f"spry-book-{run[-10:]}:runbook"
+
+    until(lambda: shown(pid) == f"{title}:running:first")
+    one.write_text("")
+    until(lambda: shown(pid) == f"{title}:waiting")
+    assert project.run("stop", run).exit_code == 0
+
+
+@ON_LINUX
+def test_f17_the_process_list_shows_whether_a_manager_has_something_to_do(project):
+    gate = project.fifo("gate")
+    run = project.start("exec", "--detach", "cat", "gate").communicate(timeout=LONGEST)[0].decode().strip()
+    pid = project.run("manager", "status", "--json").json["pid"]
+
+    until(lambda: re.fullmatch(r"spry-book-\d{10}:manager:running:1 run", shown(pid)))
+    gate.write_text("")
+    ended(project, run)
+    until(lambda: re.fullmatch(r"spry-book-\d{10}:manager:idle", shown(pid)))
+
+
+@pytest.mark.parametrize(
+    ("most", "title"),
+    [
+        (200, "spry-book-1234567890:build:running:a,b"),
+        (37, "spry-book-1234567890:build:running"),
+        (33, "spry-book-1234567890:buil:running"),
+        (29, "spry-book-1234567890::running"),
+        (9, "spry-book"),
+        (0, ""),
+    ],
+)
+def test_f17_a_title_that_is_too_long_loses_its_details_and_then_the_end_of_the_name(most, title):
+    assert fitted("book", "9991234567890", "build", "running", "a,b", most) == title.encode()
+
+
+def test_f17_a_title_is_one_line():
+    assert fitted("a\nb", "1", "x\x1by", "running") == b"spry-a?b-1:x?y:running"
 
 
 @pytest.mark.stress

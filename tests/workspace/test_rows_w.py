@@ -331,7 +331,6 @@ def test_w16_the_settings_of_each_task_and_runbook_are_its_own(yard):
 
 
 def test_w17_the_process_is_called_after_the_repository_and_the_task(yard):
-    pytest.importorskip("setproctitle")
     gate = yard.place / "gate"
     subprocess.run(["mkfifo", gate], check=True)
     yard.repository("a", cell("bash test", "echo started", f"cat {gate}"))
@@ -342,7 +341,7 @@ def test_w17_the_process_is_called_after_the_repository_and_the_task(yard):
     gate.write_bytes(b"")
     process.communicate()
 
-    assert re.fullmatch(r"spry-book-\d{6}:a/test:running", title)
+    assert re.fullmatch(r"spry-book-\d{10}:a/test:running", title)
 
 
 @pytest.mark.parametrize("name", ["test.unit", "format.check", "pkg.install", "test.coverage"])

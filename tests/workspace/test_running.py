@@ -315,7 +315,7 @@ def test_python_runs_a_task_in_every_repository(yard, parallel, monkeypatch):
 
 def test_a_workspace_run_loads_what_a_process_title_needs_and_a_plain_run_does_not(yard):
     yard.repository("a", cell("bash test", "true"))
-    program = "import sys; from spry.cli.main import run; run(sys.argv[1:]); print('setproctitle' in sys.modules)"
+    program = "import sys; from spry.cli.main import run; run(sys.argv[1:]); print('spry.execute.title' in sys.modules)"
     env = {**yard.book.env, "PYTHONPATH": str(ROOT)}
     for argv, loaded in ((("task", "test"), "False"), (("workspace", "run", "test"), "True")):
         command = [sys.executable, "-c", program, *argv]
