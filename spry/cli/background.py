@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RUNNING = ("exec", "task", "runbook", "run")
 GRACE = 15.0  # seconds that `spry stop` waits for the end of a run, unless told otherwise
+PATIENCE = 5.0  # seconds that `spry ping` waits for an answer, unless told otherwise
 WITHOUT = ("wait", "dry_run", "show_dag", "json", "interactive", "no_history", "verbose")
 
 
@@ -100,16 +101,24 @@ def kill(request: Request, screen: Screen) -> int:
 
 
 def ping(request: Request, screen: Screen) -> int:
-    """`spry ping ID`: whether the process of a run is alive; 1 if it is not."""
+    """`spry ping ID`: whether runs answer; 1 for one that is over or stopped, 124 for one that does not answer."""
+    from spry.api.wishes import wishes
     from spry.manager import control
 
-    code = 0
+    wait = wishes(request._replace(names=())).timeout or PATIENCE
+    codes = {0}
     for end in _names(request):
         run = control.find(folder_of(request), end).run
-        now = control.ping(folder_of(request), run)
-        screen.show(f"{run} {now or _ended(request, run)}\n")
-        code = code if now else FAILED
-    return code
+        found = control.ping(folder_of(request), run, wait)
+        screen.show(f"{run} {found.state or _ended(request, run)}\n")
+        if found.state == "stopped":
+            screen.say(("warning", "spry: "), f"run {run} cannot answer until its process goes on (kill -CONT)")
+        elif found.silent and found.asked:
+            screen.say(("bad", "Error: "), f"run {run} does not answer, though its process lives: {found.silent}")
+        elif found.silent:
+            screen.say(("warning", "spry: "), f"run {run} was not asked, only its process looked at: {found.silent}")
+        codes.add(TIMED_OUT if found.silent and found.asked else 0 if found.state == "running" else FAILED)
+    return FAILED if FAILED in codes else max(codes)
 
 
 def _wanted(request: Request) -> list[str]:

@@ -168,6 +168,7 @@ TO = Option("to", "--output", "-o", "FILE", help="The file that dump writes, onl
 SOURCE = Option("source", "--input", "-i", "FILE", help="The file that load reads; - is stdin.")
 PROCESS = Option("process", "--process", help="Show the process of the run, too.")
 WAIT = Option("timeout", "--timeout", "", "DUR", help="Wait this long for the run to end.")
+ANSWER = Option("timeout", "--timeout", "", "DUR", help="Wait this long for an answer (default: 5s).")
 KEEP = Option("keep", "--keep", "", "DUR", help="Keep the runs of this time (default: 30d).")
 SINCE = Option("since", "--since", "", "TS", help="Only messages written after this: a timestamp, or a date.")
 PATTERN = Option("pattern", "--pattern", "", "GLOB", help="Only queues whose names match.")

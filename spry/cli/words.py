@@ -214,8 +214,8 @@ WORDS = (
     Word(
         "ping",
         "ID",
-        options.CONTROLLING,
-        "Ask whether the process of a run is alive; exit code 1 if it is not.",
+        (*options.CONTROLLING, options.ANSWER),
+        "Ask runs whether they are there; exit code 1 if one is over, 124 if one does not answer.",
         ["spry ping 48213"],
         required=True,
     ),

@@ -89,7 +89,8 @@ class Control:
     def _obey(self, broker: Broker, *, over: bool) -> None:
         for message in broker.peek(f"T{self._run}.ctrl_in"):
             word = message.text.strip().upper()
-            broker.put([(f"T{self._run}.ctrl_out", Message(self._answer(word, over=over), broker.ids(1)[0]))])
+            answer = self._answer(word, message.id, over=over)
+            broker.put([(f"T{self._run}.ctrl_out", Message(answer, broker.ids(1)[0]))])
             broker.drop(f"T{self._run}.ctrl_in", [message.id])
             if over or word not in COMMANDS:
                 continue
@@ -98,9 +99,9 @@ class Control:
                 self._kills = word == "KILL"
                 self._end()
 
-    def _answer(self, word: str, *, over: bool) -> str:
-        """What is said to a command."""
-        fields: dict[str, object] = {"command": word[:100], "status": "ok", "tid": self._run}
+    def _answer(self, word: str, message: int, *, over: bool) -> str:
+        """What is said to a command; whoever gave it knows by the id of its message that it is for them."""
+        fields: dict[str, object] = {"command": word[:100], "status": "ok", "tid": self._run, "request": str(message)}
         if over:
             fields.update(status="error", message="the run is over")
         elif word not in COMMANDS:

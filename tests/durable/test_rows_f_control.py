@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -106,6 +107,56 @@ def test_f33_a_run_that_somebody_waits_for_listens_where_there_are_queues(projec
     assert ask(project, run, "STOP")["status"] == "ok"
     process.communicate(timeout=60)
     assert process.returncode == 143
+
+
+def test_f33_a_ping_is_answered_by_the_run_itself_and_leaves_nothing_in_its_queues(project):
+    run = detached(project, "--no-autostart", "sleep", "600")
+    ask(project, run, "STATUS")
+    others = project.run("queue", "write", f"T{run}.ctrl_out", "of somebody else")
+
+    assert others.exit_code == 0
+    assert project.run("ping", run[-9:]) == (0, f"{run} running\n", "")
+    assert [one["event"] for one in log(project) if one["tid"] == run] == ["control_status", "control_ping"]
+    assert listed(project, "--pattern", "T*.ctrl_*") == {f"T{run}.ctrl_in": 0, f"T{run}.ctrl_out": 1}
+
+
+def test_f33_a_run_that_does_not_answer_is_told_from_one_that_does(project, tmp_path):
+    (tmp_path / "shadow" / "simplebroker").mkdir(parents=True)
+    (tmp_path / "shadow" / "simplebroker" / "__init__.py").write_text("raise ImportError('no simplebroker')")
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "shadow"), str(ROOT)])}
+    begun = project.start("exec", "--detach", "--no-autostart", "sleep", "600", env=env)
+    run = begun.communicate(timeout=60)[0].decode().strip()
+    done = project.run("ping", run, "--timeout", "0.2")
+
+    assert (done.exit_code, done.stdout) == (124, f"{run} running\n")
+    assert f"Error: run {run} does not answer, though its process lives: there was no answer within 0.2s" in done.stderr
+    assert listed(project)[f"T{run}.ctrl_in"] == 0
+
+
+def test_f33_a_run_that_listens_to_no_messages_is_not_said_to_have_answered(project):
+    gate = project.fifo("gate")
+    process = project.start("exec", "sh", "-c", "echo up > gate; exec sleep 600")
+    gate.read_text()
+    run = project.run("runs", "--json").json[0]["run"]
+    done = project.run("ping", run)
+    project.run("kill", run)
+    process.communicate(timeout=60)
+
+    assert (done.exit_code, done.stdout) == (0, f"{run} running\n")
+    assert "was not asked, only its process looked at: it began before there were queues here" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="the system tells no states of processes")
+def test_f33_a_run_that_is_stopped_is_said_to_be(project):
+    run = detached(project, "--no-autostart", "sleep", "600")
+    pid = project.run("status", run, "--process", "--json").json["process"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "T")
+    done = project.run("ping", run)
+    os.kill(pid, signal.SIGCONT)
+
+    assert (done.exit_code, done.stdout) == (1, f"{run} stopped\n")
+    assert "cannot answer until its process goes on" in done.stderr
 
 
 def test_f33_a_message_that_could_have_no_effect_is_refused(project):
