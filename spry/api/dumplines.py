@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SHELVES = ("tasks", "pipelines", "autostart")
-RUNS = ("run", "event", "output")
+RUNS = ("run", "event", "output", "book")
 OTHERS: Mapping[str, Mapping[str, type]] = {
     "spec": {"path": str, "text": str},
     "message": {"queue": str, "id": int, "text": str},

@@ -113,7 +113,7 @@ def _load(folder: str, path: str, shown: str) -> int:
     count = 0
     for record in read(path, shown):
         count += 1
-        if record["kind"] not in ("event", "output"):  # of which there can be many
+        if record["kind"] not in ("event", "output", "book"):  # of which there can be many
             found[record["kind"]].append(record)
     known = store.taken((record["run"] for record in found["run"]), home)
     faults = [*_known_specs(home, found["spec"]), *(f"run {run} is there already" for run in known)]

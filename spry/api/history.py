@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 
 from spry.api.places import STDIN, project
@@ -13,7 +14,7 @@ from spry.errors import HostError
 from spry.execute.identity import mine
 from spry.record import NamedTuple
 from spry.store import database
-from spry.store.history import Beginning, History, Left, Unrecorded, durations, work_of
+from spry.store.history import Beginning, History, Left, Unrecorded, durations, keep_book, work_of
 from spry.store.lock import claimed
 
 TYPE_CHECKING = False
@@ -82,7 +83,7 @@ class recorded:  # noqa: N801 - reads as what it does: with recorded(...)
             try:
                 _mark_lost(folder, connection)
                 lock = _claim(folder, connection, attempts)
-                beginning = _beginning(origin, asked, attempts, lock)
+                beginning = _booked(_beginning(origin, asked, attempts, lock), connection, origin, attempts)
                 self._usual = durations(connection, work_of(beginning.request))
                 self._histories = [History(folder, connection, beginning, _left(attempts), warn)]
             except BaseException:
@@ -208,6 +209,23 @@ def _beginning(origin: Origin, asked: Wishes, attempts: Attempts, lock: int) -> 
         request.update(given, masked=any(request[name] != value for name, value in given.items()))
     definitions = [digest_of(attempts, name) for name in plan.steps]
     return Beginning(situation.run, request, origin.folder, definitions, origin.resumed, lock)
+
+
+def _booked(beginning: Beginning, connection: Connection, origin: Origin, attempts: Attempts) -> Beginning:
+    """With what is told of the tasks of a runbook, without anything secret; commands tell it themselves."""
+    if origin.tasks:
+        return beginning
+    tasks = [step.task for step in attempts.plan.steps.values()]
+
+    def told() -> object:
+        from spry.core.canonical import spec
+
+        found = {task.name: spec(task, attempts.settings(task), attempts.shown) for task in tasks}
+        return found if attempts.secrets is None else attempts.secrets.clean(found)
+
+    rows = [tuple(task) if not (task.params or task.expressions) else ascii(task) for task in tasks]
+    parts = marshal.dumps((*beginning.definitions, rows), 2)  # of an exact version: the same bytes for the same values
+    return beginning._replace(book=keep_book(connection, digest(parts), told))
 
 
 def _written(task: Task) -> dict[str, object]:

@@ -153,7 +153,7 @@ def _log(archive: Archive, since: int | None) -> Iterator[Message]:
     for run in reversed(archive.runs()):
         if since is None or run.ended is None or run.ended * 1e9 > since:
             place = run_folder(archive.folder, run.run)
-            told = Told(run.run, run.request, _pid(archive, run.run), noted(place))
+            told = Told(run.run, run.request, _pid(archive, run.run), noted(place), archive.specs(run.run))
             yield from (Message(text, at) for text, at in entries(told, archive.events(run.run)))
 
 

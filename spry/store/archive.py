@@ -111,6 +111,13 @@ class Archive:
         """The tasks of a run in the order of its plan."""
         return list(self._first(run))
 
+    def specs(self, run: str) -> Mapping[str, Mapping[str, object]]:
+        """What the tasks of a run of a runbook were, by name, as far as that is known."""
+        import json  # noqa: PLC0415 - as below
+
+        rows = self._all("SELECT tasks FROM books JOIN runs USING (book) WHERE run = ?", int(run))
+        return dict(json.loads(str(rows[0][0]))) if rows else {}
+
     def events(self, run: str) -> Iterator[Event]:
         """What happened in a run, in order, without its output."""
         self._catch_up(run)
@@ -139,6 +146,9 @@ class Archive:
             _remove(run_folder(self.folder, run))
             outputs.forget(self.folder, run)
             self._write(self._forget, run)
+        if stale:
+            unused = "DELETE FROM books WHERE book NOT IN (SELECT book FROM runs)"
+            self._write(lambda _: self._connection.execute(unused), "")
         return stale
 
     def successes(self) -> list[tuple[str, str, str]]:

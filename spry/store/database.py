@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME, LOCK, BALLAST = "spry.db", "spry.lock", "spry.ballast"
 WEIGHT = 256 * 1024  # bytes of a file that is removed to make room for how a run ended
-VERSION = 2
+VERSION = 3
 PATIENCE = 5.0  # seconds to wait for another process that writes
 TICK = 0.002  # seconds between two looks whether another process has opened or closed it
 SAFE = tuple(map(int, sqlite.sqlite_version.split("."))) >= (3, 51, 3)
@@ -64,6 +64,10 @@ MIGRATIONS = (
     CREATE TABLE files (
         path BLOB PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, inode_changed INTEGER NOT NULL,
         inode INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE runs ADD COLUMN book TEXT NOT NULL DEFAULT '';
+    CREATE TABLE books (book TEXT PRIMARY KEY, tasks TEXT NOT NULL) WITHOUT ROWID;
     """,
 )
 

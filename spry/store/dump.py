@@ -1,7 +1,7 @@
 """Everything that is remembered, as records that any later version can read, and back.
 
 A record is a dictionary of plain values with its `kind`: `run` and `event` are rows, null columns left out; `output` is
-some bytes that a task wrote, as base64, in the order in which they came.
+some bytes that a task wrote, as base64, in the order in which they came; `book` is what is told of the tasks of runs.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ if TYPE_CHECKING:
 
 RUNS = (
     "run", "state", "started", "ended", "exit_code", "total", "counts", "request", "folder", "work", "resumed",
-    "collected",
+    "collected", "book",
 )  # fmt: skip
 OUTPUT = {"run", "task", "attempt", "stream", "at", "data"}
-FIELDS: Mapping[str, set[str]] = {"run": {*RUNS}, "event": {*ALL}, "output": OUTPUT}
+BOOKS = ("book", "tasks")
+DEFAULTS: Mapping[str, object] = {"collected": 0, "book": ""}
+FIELDS: Mapping[str, set[str]] = {"run": {*RUNS}, "event": {*ALL}, "output": OUTPUT, "book": {*BOOKS}}
 NEEDED: Mapping[str, set[str]] = {
     "run": {"run", "state", "started", "total", "counts", "request", "folder", "work"},
     "event": {"run", "number", "event", "at"},
     "output": OUTPUT,
+    "book": {*BOOKS},
 }
 INTEGERS = {"run", "number", "exit_code", "total", "resumed", "collected", "attempt", "signal", "amount"}
 TIMES = {"started", "ended", "at", "seconds"}
-OBJECTS = {"counts", "request", "captured", "outputs"}  # as JSON
+OBJECTS = {"counts", "request", "captured", "outputs", "tasks"}  # as JSON
 LARGEST = 2**63 - 1
 
 
@@ -48,6 +51,8 @@ def records(folder: str) -> Iterator[Record]:
         return
     try:
         connection.execute("BEGIN")  # one moment, whatever happens meanwhile
+        for row in connection.execute("SELECT book, tasks FROM books WHERE book IN (SELECT book FROM runs)").fetchall():
+            yield _record("book", BOOKS, row)
         for row in connection.execute(f"SELECT {', '.join(RUNS)} FROM runs ORDER BY run").fetchall():  # noqa: S608 - our own names
             yield _record("run", RUNS, row)
             yield from _events(connection, folder, row[0])
@@ -158,6 +163,9 @@ class _Loader:
 
     def put(self, record: Record) -> None:
         """One record; UsageError if it belongs to no run of this dump."""
+        if record["kind"] == "book":
+            self._connection.execute("INSERT OR IGNORE INTO books VALUES (?, ?)", [record[name] for name in BOOKS])
+            return
         run = record["run"]
         if record["kind"] == "run":
             self._begin(record)
@@ -176,7 +184,7 @@ class _Loader:
         if record["run"] in self.places:
             raise UsageError(f"run {record['run']} is in the dump twice", "make the dump anew")
         self._number = 0
-        values = [record.get(name, 0 if name == "collected" else None) for name in RUNS]
+        values = [record.get(name, DEFAULTS.get(name)) for name in RUNS]
         marks = ",".join("?" * len(RUNS))
         self._connection.execute(f"INSERT INTO runs ({', '.join(RUNS)}) VALUES ({marks})", values)  # noqa: S608 - our own names
         place = run_folder(self._folder, str(record["run"]))

@@ -9,6 +9,7 @@ import os
 
 from spry.core.events import Outcome, RunFinished, RunStarted, TaskFinished, TaskOutput, TaskStarted
 from spry.record import NamedTuple
+from spry.store import database
 from spry.store.ledger import Ledger
 from spry.store.lock import claimed, run_folder
 from spry.store.rows import as_json, row_of, text
@@ -42,7 +43,7 @@ class Beginning(NamedTuple):
     """What is known of a run before it starts: its id, what was asked for (see `RunRecord`), and what it resumes.
 
     `definitions` are the digests of what its tasks are, in the order of the plan. The `lock` comes with the id, and
-    has to be given if that is claimed already (see `store.lock`).
+    has to be given if that is claimed already (see `store.lock`). `book` is the key of what is told of the tasks.
     """
 
     run: str
@@ -51,6 +52,7 @@ class Beginning(NamedTuple):
     definitions: Sequence[str] = ()
     resumed: str = ""
     lock: int = -1
+    book: str = ""
 
 
 class History:
@@ -135,7 +137,7 @@ class History:
         request, resumed = self._beginning.request, self._beginning.resumed
         return (
             self._run, event.at, len(event.tasks), as_json(request), text(self._beginning.folder), work_of(request),
-            int(resumed) if resumed else None,
+            int(resumed) if resumed else None, self._beginning.book,
         )  # fmt: skip
 
     def _output(self, event: TaskOutput) -> None:
@@ -165,6 +167,16 @@ class Unrecorded:
 
     def close(self) -> None:
         """Nothing was opened."""
+
+
+def keep_book(connection: Connection, book: str, tasks: Callable[[], object]) -> str:
+    """Keep what is told of the tasks of runs under a key, once for all runs of the same tasks; nothing without room."""
+    try:
+        if not connection.execute("SELECT 1 FROM books WHERE book = ?", (book,)).fetchone():
+            connection.execute("INSERT OR IGNORE INTO books VALUES (?, ?)", (book, as_json(tasks())))
+    except database.Error:
+        return ""
+    return book
 
 
 def work_of(request: Mapping[str, object]) -> str:

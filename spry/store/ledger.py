@@ -19,7 +19,7 @@ MANY = 512  # rows that wait before the database is given them
 OFTEN = 8 * MANY  # rows between two looks at how long the database's log has become
 ALL = ("run", "number", *COLUMNS, "started", "definition", "captured", "outputs")
 EVENT = f"INSERT OR IGNORE INTO events ({', '.join(ALL)}) VALUES (?{',?' * (len(ALL) - 1)})"  # noqa: S608 - our own names
-RUN = "INSERT INTO runs VALUES (?,'running',?,NULL,NULL,?,'{}',?,?,?,?,0)"
+RUN = "INSERT INTO runs VALUES (?,'running',?,NULL,NULL,?,'{}',?,?,?,?,0,?)"
 ENDED = "UPDATE runs SET state='finished', ended=?, exit_code=?, counts=? WHERE run=?"
 
 

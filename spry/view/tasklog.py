@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from spry.core.canonical import limits
 from spry.core.events import Outcome, Reason, RunStarted, TaskFinished, TaskRetrying, TaskStarted
 from spry.record import NamedTuple
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from spry.core.events import Event
 
 CALLER = "function.py"  # what calls a function, as `api.single.call` does
-LIMITS = {"memory": "memory_mb", "cpu": "cpu_percent", "fds": "max_fds", "connections": "max_connections"}
 CONTROLS = {"stop": "cancelled", "kill": "cancelled"}  # the status that a command leads to
 SHORT = 10  # digits
 BY_REASON = {
@@ -35,20 +35,24 @@ BY_OUTCOME = {
 class Told(NamedTuple):
     """What is known of a run: its id, what was asked for (see `RunRecord`), its process (None: nobody knows).
 
-    `controls` are commands that reached it from outside, with their nanoseconds since 1970.
+    `controls` are commands that reached it from outside, with their nanoseconds since 1970. `specs` is what its tasks
+    were, if they are those of a runbook.
     """
 
     run: str
     request: Mapping[str, object]
     pid: int | None = None
     controls: Iterable[tuple[int, str]] = ()
+    specs: Mapping[str, Mapping[str, object]] = {}
 
 
 def entries(told: Told, events: Iterable[Event]) -> list[tuple[str, int]]:
     """What became of a run and its tasks, in order: JSON, and nanoseconds since 1970."""
     specs = {str(spec["name"]): spec for spec in task_specs(told.request)}
+    specs = specs or {name: _given(name, spec, told.request) for name, spec in told.specs.items()}
     found = list(_of_tasks(told, events, specs))
-    whole = {"name": "", **_origin(told.request)} if len(specs) != 1 else next(iter(specs.values()))
+    is_one = len(specs) == 1 and not told.specs
+    whole = next(iter(specs.values())) if is_one else {"name": "", **_origin(told.request)}
     for at, command in told.controls:
         found.append(_entry(told, at, "", whole, f"control_{command}", CONTROLS.get(command, "running")))
     return sorted(found, key=lambda one: one[1])
@@ -94,7 +98,7 @@ def _spec(task: dict[str, Any], env: Mapping[str, str]) -> dict[str, object]:
     else:
         spec = {"type": "command", "process_target": argv[0], "args": argv[1:]}
     spec["timeout"] = task.get("timeout")
-    spec["limits"] = {LIMITS[name]: _amount(name, value) for name, value in task.get("limits") or ()}
+    spec["limits"] = limits(task.get("limits"))
     spec["env"] = {**dict(task.get("env") or ()), **env}
     spec["working_dir"] = task.get("folder")
     spec.update(stream_output=task.get("stream", True), cleanup_on_exit=task.get("cleanup", True))
@@ -102,8 +106,17 @@ def _spec(task: dict[str, Any], env: Mapping[str, str]) -> dict[str, object]:
     return {"name": task["name"], "spec": spec}
 
 
-def _amount(name: str, value: float) -> float:
-    return int(value) if name in ("fds", "connections") else value
+def _given(name: str, told: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, object]:
+    """What a task of a runbook was, with what this run gave it."""
+    spec = dict(told["spec"])
+    if env := request.get("env"):
+        spec["env"] = dict(sorted({**spec.get("env", {}), **env}.items()))
+    wanted = {one["name"] for one in spec.get("arg", ())}
+    if params := {key: value for key, value in (request.get("params") or {}).items() if key in wanted}:
+        spec["params"] = params
+    if words := (request.get("words") or {}).get(name):
+        spec["args"] = list(words)
+    return {"name": name, **_origin(request), "spec": dict(sorted(spec.items()))}
 
 
 def _origin(request: Mapping[str, object]) -> dict[str, object]:

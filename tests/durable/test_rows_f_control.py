@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from driver import alive
 from jsonschema import validate
 from waiting import ended, until
 
+from spry.core import canonical
+from spry.core.model import Task
 from spry.core.values import OF_RUNS
 from spry.engine.control import LOOK, Control
 from spry.errors import HostError
@@ -369,6 +373,59 @@ def test_f34_an_entry_of_the_log_has_the_whole_spec_and_the_process(project):
     assert say["spec"]["limits"] == {"cpu_percent": 90}
     assert (twice["spec"]["function_target"], twice["spec"]["keyword_args"]) == ("later:twice", {"by": "2"})
     assert told["say"]["task_pid"] == int(project.read("pid"))
+
+
+FRONT = "---\nspry: {env: {A: one, TOKEN: hunter2hunter2}, secrets: [TOKEN]}\n---\n"
+
+
+def test_f34_an_entry_for_a_task_of_a_runbook_has_its_definition_as_it_was_without_secrets(project):
+    work = cell("bash work --arg who=me --timeout 5 --limit memory=100", "echo $who hunter2hunter2")
+    project(FRONT, work, cell("bash after --dep work --retry 3@1s*2 --env B=two", "true"))
+    project.run("task", "after", "--param", "who=you", "--env", "A=other", "--", "x")
+    project(cell("bash after", "changed"))
+    told = {one["tid"].partition("/")[2]: one["taskspec"] for one in log(project)}
+    work, after = told["work"]["spec"], told["after"]["spec"]
+
+    assert told["work"]["files"] == [str(project.folder / "Spryfile.md")]
+    assert (work["type"], work["language"], work["script"]) == ("cell", "bash", "echo $who ***\n")
+    assert (work["timeout"], work["limits"]) == (5, {"memory_mb": 100})
+    assert work["env"] == {"A": "other", "TOKEN": "***"}
+    assert (work["arg"], work["params"]) == ([{"name": "who", "type": "str", "default": "me"}], {"who": "you"})
+    assert (after["deps"], after["script"], after["args"]) == (["work"], "true\n", ["x"])
+    assert after["retry"] == {"attempts": 3, "backoff": 1, "factor": 2}
+    assert list(after) == sorted(after)
+    assert "hunter2" not in project.run("queue", "peek", "spry.log.tasks", "--all").stdout
+
+
+def test_f34_definitions_are_kept_once_go_with_a_dump_and_are_forgotten_with_the_last_of_their_runs(project):
+    project(cell("bash t", "echo same"))
+    for _ in range(3):
+        project.run("task", "t")
+
+    def kept(where="."):
+        with closing(sqlite3.connect(project.folder / where / ".spry" / "spry.db")) as database:
+            return database.execute("SELECT count(*) FROM books").fetchone()[0]
+
+    assert kept() == 1
+    project.run("system", "dump", "-o", "dump.jsonl")
+    (project.folder / "other").mkdir()
+    project.run("init", cwd="other")
+    assert project.run("system", "load", "-i", "../dump.jsonl", cwd="other").exit_code == 0
+    loaded = json.loads(project.run("queue", "peek", "spry.log.tasks", cwd="other").stdout)
+    assert loaded["taskspec"]["spec"]["script"] == "echo same\n"
+    project.run("system", "tidy", "--keep", "1ms", cwd="other")
+    assert kept("other") == 0
+
+
+def test_f34_what_is_told_of_a_task_is_bounded_and_cut_only_where_no_secret_is_left():
+    long = canonical.spec(Task("t", "bash", "x" * 4090 + "hunter2"), clean=lambda text: text.replace("hunter2", "***"))
+    huge = canonical.spec(Task("t", "bash", "echo", env=tuple((f"V{number}", "y" * 4000) for number in range(9))))
+
+    assert long["spec"]["script"] == "x" * 4090 + "***"
+    assert len(canonical.spec(Task("t", "bash", "z" * 10**6))["spec"]["script"]) < 4200
+    assert huge["spec"] == {
+        "cut": True, "language": "bash", "limits": {}, "script": "echo", "timeout": None, "type": "cell",
+    }  # fmt: skip
 
 
 def test_f35_stop_kill_and_ping_are_in_the_log_whichever_way_they_came(project):
