@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from book import Forks
 from hypothesis import HealthCheck, settings
 
 LONGEST = 120  # seconds after which a test counts as hung, and again after as many, if it does not heed that
@@ -24,8 +25,21 @@ for number, handler in (
 
 # How long or how often an example is looked for is a matter of luck and load, and says nothing about spry.
 LUCK = [HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.too_slow]
-settings.register_profile("spry", settings.default, suppress_health_check=LUCK)
+settings.register_profile("spry", settings.default, max_examples=33, suppress_health_check=LUCK)
+settings.register_profile("many", settings.default, max_examples=100, suppress_health_check=LUCK)
 settings.load_profile("spry")
+
+
+# What the tests start compiles spry once and not each time, whatever the suite itself was told.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """The process that becomes every command that a test runs to its end, in milliseconds."""
+    started = Forks()
+    yield started
+    started.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,7 +16,7 @@ from random import Random
 from urllib.parse import quote, quote_plus
 
 import pytest
-from book import ROOT, Book, Forks, cell
+from book import ROOT, Book, cell
 from test_terminal import Terminal, plain
 
 SECRET = 'correct "horse"/battery+staple'
@@ -27,13 +27,6 @@ HOSTILE = [
     ")); touch pwned; ((", "]]; touch pwned; [[", "<(touch pwned)", "() { :; }; touch pwned", "-e\\ntouch pwned",
 ]  # fmt: skip
 PRIVATE = ("cache", "home", "tmp", "book")
-
-
-@pytest.fixture(scope="module")
-def forks():
-    started = Forks()
-    yield started
-    started.close()
 
 
 @pytest.fixture

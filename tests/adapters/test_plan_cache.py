@@ -7,9 +7,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.model import Expression, Graph, Parameter, Runbook, Settings, Task
 from spry.store import plans
 from spry.store.plans import PlanCache
@@ -83,7 +84,7 @@ def graphs(draw):
 
 
 @given(graphs())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_what_is_saved_is_loaded_the_same(tmp_path_factory, graph):
     cache = PlanCache(str(tmp_path_factory.getbasetemp() / "round-trip"))
     cache.save(FILES, graph)

@@ -7,9 +7,10 @@ import time
 
 import networkx as nx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry import RetryPolicy, Task, TaskCancelled, TaskExecutionError, TaskExecutor, TaskGraph, TaskStatus, TaskType
 
 PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED, BLOCKED = TaskStatus
@@ -414,7 +415,7 @@ def worlds(draw):
     return rows, draw(st.permutations(range(number)))
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(worlds())
 def test_t26_every_view_is_what_networkx_says(world):
     rows, order = world

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from wcmatch import glob
 
+from examples import examples
 from spry.artifacts.globs import find, needs_library
 
 FOLDERS = ["a", "ab", ".h"]
@@ -105,7 +106,7 @@ def test_names_that_are_no_text_are_found(tree, tmp_path):
     assert [os.fsencode(path) for path in paths(folder, "o*")] == [b"odd\xff\n"]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     files=st.sets(
         st.tuples(st.lists(st.sampled_from(FOLDERS), max_size=2), st.sampled_from(FILES)).map(

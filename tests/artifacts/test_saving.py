@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from trees import Shelf, described, make, patterns
 
+from examples import examples
 from spry.artifacts import holds, memory, packing, saving
 from spry.artifacts.blobs import Blobs
 from spry.artifacts.restoring import Owned, check_cases
@@ -57,7 +58,7 @@ def grow(path: bytes, node: tuple) -> None:
     os.utime(path, ns=(time, time))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.dictionaries(NAMES, TREE, min_size=1, max_size=4))
 def test_save_then_restore_is_the_identity_on_any_tree(tree):
     place = Path(tempfile.mkdtemp())
@@ -74,7 +75,7 @@ def test_save_then_restore_is_the_identity_on_any_tree(tree):
         shutil.rmtree(place)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(CONTENT | st.binary(max_size=3), min_size=1, max_size=12), st.sampled_from([1, 100, 70_000]))
 def test_small_and_large_files_come_back_however_many_blobs_the_small_ones_fill(contents, full):
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:

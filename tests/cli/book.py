@@ -62,6 +62,17 @@ class Forks:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
+    def finish(self, *argv: str, cwd: Path, env: dict[str, str], streams: Path, stdin: bytes = b"") -> Done:
+        """Run a command to its end, with no terminal; its three streams are files in the folder `streams`."""
+        files = {name: streams / name for name in ("stdin", "stdout", "stderr")}
+        files["stdin"].write_bytes(stdin)
+        files["stdout"].write_bytes(b"")
+        files["stderr"].write_bytes(b"")
+        request: dict[str, object] = {name: str(path) for name, path in files.items()}
+        code = self.run(request | {"argv": argv, "cwd": str(cwd), "env": env})
+        told = {name: files[name].read_bytes().decode("utf-8", "surrogateescape") for name in ("stdout", "stderr")}
+        return Done(code, **told)
+
     def close(self) -> None:
         """End it."""
         self._process.communicate()
@@ -105,15 +116,9 @@ class Book:
 
     def run(self, *argv: str, stdin: bytes = b"", cwd: str = ".", env: dict[str, str] | None = None) -> Done:
         """Run a command to its end, with no terminal."""
-        streams = {name: self.place / name for name in ("stdin", "stdout", "stderr")}
-        streams["stdin"].write_bytes(stdin)
-        streams["stdout"].write_bytes(b"")
-        streams["stderr"].write_bytes(b"")
-        request: dict[str, object] = {name: str(path) for name, path in streams.items()}
-        request |= {"argv": argv, "cwd": str(self.folder / cwd), "env": {**self.env, **(env or {})}}
-        code = self._forks.run(request)
-        told = {name: streams[name].read_bytes().decode("utf-8", "surrogateescape") for name in ("stdout", "stderr")}
-        return Done(code, **told)
+        where = self.folder / cwd
+        environ = {**self.env, **(env or {})}
+        return self._forks.finish(*argv, cwd=where, env=environ, streams=self.place, stdin=stdin)
 
     def start(self, *argv: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
         """Start a command as a process like any other, both streams in pipes unless told otherwise."""

@@ -1,3 +1,3 @@
 """What the tests of the command line share."""
 
-from shelf import book, forks, patience  # noqa: F401 - fixtures
+from shelf import book, patience  # noqa: F401 - fixtures

@@ -7,6 +7,7 @@ exit code, negative for a signal, on a line of stdout.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -16,12 +17,21 @@ import traceback
 
 LONGEST = 60  # seconds until a run that hangs is killed
 CRASHED = 70
-EARLY = (
+EARLY = (  # what most commands need, so that no fork has to load it
+    "_ctypes",
+    "spry.api.checking",
     "spry.cli.app",
+    "spry.cli.commands",
+    "spry.cli.history",
+    "spry.cli.results",
     "spry.cli.run",
     "spry.cli.look",
     "spry.api.running",
     "spry.core.compile",
+    "spry.view.history",
+    "spry.view.jsonl",
+    "spry.view.plain",
+    "spry.view.problems",
     "networkx",
     "yaml",
     "simplebroker.ext",
@@ -32,6 +42,7 @@ def serve() -> None:
     """Answer requests until there are no more."""
     for name in EARLY:
         importlib.import_module(name)
+    gc.freeze()  # a collection in a fork would copy all of this
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in requests:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.cli import quick
 from spry.cli.app import request
 from spry.cli.options import MODES, QUICK, Request
@@ -33,7 +34,7 @@ def command_lines(draw):
     return argv + draw(st.sampled_from([[], [], ["--"], ["--", "-x", "y.md"]]))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(command_lines())
 def test_what_the_quick_reader_accepts_click_reads_alike(argv):
     asked = quick.read(argv)
@@ -42,7 +43,7 @@ def test_what_the_quick_reader_accepts_click_reads_alike(argv):
         assert request(argv) == asked
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(
         st.sampled_from(["task", "ls", "-n", "--nope", "--dry-ru", "-j", "-jn", "a", "--help", "-v=1", "--"]),

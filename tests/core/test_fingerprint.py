@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.difference import brief, differences
 from spry.core.fingerprint import RECIPE, Part, decode, digest, encode, written
 from spry.core.model import Settings, Task
 
 FIELDS = st.text(st.characters(exclude_categories=()), max_size=6) | st.sampled_from(["1:", "0:0:", "a", "", "input"])
 PARTS = st.lists(st.builds(Part, FIELDS, FIELDS, FIELDS), max_size=5, unique=True)
-MANY = settings(max_examples=100, deadline=None)
+MANY = examples(100)
 BASE, PLAIN = Task("build", "bash", "make"), Settings()
 
 

@@ -3,10 +3,11 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import spry
+from examples import examples
 from spry.core.frontmatter import Defaults, parse
 from spry.core.model import Parameter, Settings
 from spry.core.source import source
@@ -475,7 +476,7 @@ YAML = st.lists(
 
 @pytest.mark.slow
 @given(text=st.one_of(st.text(max_size=60), YAML), closing=st.sampled_from(["\n---\n", "\n---", ""]))
-@settings(max_examples=800, deadline=None)
+@examples(800)
 def test_any_text_is_read_or_refused_at_a_place_of_the_file(text, closing):
     document = source(f"---\n{text}{closing}")
     found = parse(document)

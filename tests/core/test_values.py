@@ -1,7 +1,8 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core import values
 from spry.core.model import Parameter
 
@@ -205,13 +206,13 @@ def test_a_glob_must_not_be_blank():
 
 
 @given(text=st.text(alphabet="aA1é.:=@*|(),-+%\0 \ud800chose", max_size=20))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_text_is_a_value_or_a_message(text):
     for read in READERS:
         assert read(text) != ""
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 100))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_every_written_retry_reads_back(attempts, backoff, factor):
     assert values.retry(f"{attempts}@{backoff}ms*{factor}") == (attempts, backoff * 0.001, float(factor))

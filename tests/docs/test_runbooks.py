@@ -7,10 +7,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from book import Done, Forks
+
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "runbooks"
@@ -22,7 +26,8 @@ pytestmark = pytest.mark.slow
 class Page:
     """One runbook, copied into a folder of its own, with its scratch folder beside that."""
 
-    def __init__(self, name: str, tmp_path: Path) -> None:
+    def __init__(self, name: str, tmp_path: Path, forks: Forks) -> None:
+        self._forks, self._streams = forks, tmp_path
         self.folder = tmp_path / "page"
         self.folder.mkdir()
         self.path = self.folder / name
@@ -37,22 +42,13 @@ class Page:
             "XDG_STATE_HOME": str(tmp_path / "state"),
         }
 
-    def spry(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "spry", *words],
-            cwd=self.folder,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def spry(self, *words: str) -> Done:
+        return self._forks.finish(*words, cwd=self.folder, env=self.env, streams=self._streams)
 
-    def runbook(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def runbook(self, *options: str) -> Done:
         return self.spry("runbook", self.path.name, "--env", f"OUT={self.out}", *options)
 
-    def task(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def task(self, *words: str) -> Done:
         return self.spry("task", *words, self.path.name, "--env", f"OUT={self.out}")
 
     def outcomes(self, *options: str) -> tuple[int, dict[str, str]]:
@@ -60,7 +56,7 @@ class Page:
         done = self.runbook("--json", *options)
         events = [json.loads(line) for line in done.stdout.splitlines()]
         ends = {event["task"]: event["outcome"] for event in events if event["event"] == "task_finished"}
-        return done.returncode, ends
+        return done.exit_code, ends
 
     def edit(self, old: str, new: str) -> None:
         text = self.path.read_text()
@@ -69,8 +65,8 @@ class Page:
 
 
 @pytest.fixture
-def page(tmp_path: Path, request: pytest.FixtureRequest) -> Page:
-    return Page(request.param, tmp_path)
+def page(tmp_path: Path, forks: Forks, request: pytest.FixtureRequest) -> Page:
+    return Page(request.param, tmp_path, forks)
 
 
 def on(name: str) -> pytest.MarkDecorator:
@@ -78,8 +74,8 @@ def on(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("page", [name], indirect=True, ids=[""])
 
 
-def good(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
-    assert done.returncode == 0, done.stdout + done.stderr
+def good(done: Done) -> Done:
+    assert done.exit_code == 0, done.stdout + done.stderr
     return done
 
 
@@ -97,12 +93,10 @@ def schema_version(page: Page) -> int:
         database.close()
 
 
-def test_every_runbook_passes_the_check():
-    done = subprocess.run(
-        [sys.executable, "-m", "spry", "check", str(RUNBOOKS)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_every_runbook_passes_the_check(tmp_path, forks):
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    good(forks.finish("check", str(RUNBOOKS), cwd=ROOT, env=env, streams=tmp_path))
 
 
 @pytest.mark.parametrize("page", PAGES, indirect=True)
@@ -175,7 +169,7 @@ def test_restore_is_refused_without_somebody_to_ask(page):
     good(page.runbook())
     done = page.task("restore")
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert schema_version(page) == 3
 
 
@@ -237,7 +231,7 @@ def test_a_failed_smoke_test_on_staging_keeps_production_untouched(page):
 def test_an_unknown_environment_is_refused(page):
     done = page.task("rollback", "--yes", "--param", "environment=moon")
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "staging" in done.stderr
 
 
@@ -412,7 +406,7 @@ def test_a13_the_same_path_of_two_builds_is_a_conflict_before_anything_runs(page
     page.edit("--save binary:/arm64/binary", "--save binary:/x86_64/binary")
     done = page.runbook()
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "artifact conflict: 'x86_64/binary' saved by 'build-x86_64' and 'build-arm64'" in done.stderr
     assert not page.out.exists()
 

@@ -1,3 +1,3 @@
 """What the tests of durable work share: those of the command line, in a project."""
 
-from shelf import book, forks, patience  # noqa: F401 - fixtures
+from shelf import book, patience  # noqa: F401 - fixtures

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.boxes import draw_boxes
 from spry.core.model import Plan, Step, Task
 from spry.view.dag import draw
 from spry.view.picture import BOXES_TO_ASCII
 
 NAME = re.compile(r"task\d+")
-QUICK = settings(max_examples=60, deadline=None)
-FEW = settings(max_examples=8, deadline=None)
+QUICK = examples(60)
+FEW = examples(8)
 
 
 def plan_of(deps):

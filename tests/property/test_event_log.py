@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.events import (
     Outcome,
     Reason,
@@ -75,7 +76,7 @@ def stored(folder, events):
         archive.close()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(runs())
 def test_the_stored_events_of_a_run_are_the_run(events):
     with tempfile.TemporaryDirectory() as folder:

@@ -3,16 +3,17 @@
 from itertools import pairwise
 
 import networkx as nx
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.graph import build
 from spry.core.model import Expression, Runbook, Task
 from spry.core.plan import Selection, layers, select, waits_for_all
 from spry.errors import UsageError
 
 NAMES = [f"t{number}" for number in range(12)]
-FEW = settings(max_examples=80, deadline=None)
+FEW = examples(80)
 
 
 @st.composite

@@ -6,9 +6,10 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.masking import HIDDEN, Masker, Stream
 from spry.core.spellings import spellings
 
@@ -44,7 +45,7 @@ secrets = st.lists(st.text(LETTERS, min_size=6, max_size=14), min_size=1, max_si
 pieces = st.lists(st.text(LETTERS + "*", max_size=8), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(secrets, pieces, st.data())
 def test_masking_a_stream_is_masking_the_whole_plainly(texts, around, data):
     masker = Masker(texts)
@@ -57,7 +58,7 @@ def test_masking_a_stream_is_masking_the_whole_plainly(texts, around, data):
 many = st.lists(st.text("abcd", min_size=6, max_size=9), min_size=16, max_size=18, unique=True)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(many, st.text("abcd ", max_size=60), st.data())
 def test_many_secrets_are_masked_as_plainly(texts, around, data):
     masker = Masker(texts)
@@ -72,7 +73,7 @@ coloured = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(coloured, st.data())
 def test_a_coloured_stream_is_masked_as_the_whole_is(parts, data):
     masker, mixed = Masker(["hunter2"]), b"".join(parts)
@@ -81,7 +82,7 @@ def test_a_coloured_stream_is_masked_as_the_whole_is(parts, data):
     assert streamed(masker, mixed, cuts) == masker.bytes(mixed)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(st.sampled_from([b"HUNTER2", b"HUNT", b"ER2", b"H", b"x", b"HU"]), max_size=9))
 def test_pauses_tell_at_most_the_beginning_of_a_secret_and_lose_nothing_else(parts):
     masker = Masker(["HUNTER2"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -13,6 +11,11 @@ from mutations import Mutant, mutants
 
 from spry.core.compile import compile_sources
 from spry.core.source import source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from book import Forks
+
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGINALS = ROOT.parent / "shared" / "corpus" / "spry"  # beside the repository, where it is there at all
@@ -58,27 +61,20 @@ def test_a_slip_gives_the_same_plan_or_an_error_at_its_line(path):
 
 
 @pytest.mark.parametrize("path", PAGES[:: len(PAGES) // 3], ids=lambda path: path.name)
-def test_the_command_line_tells_a_slip_as_well(path, tmp_path):
-    before = dry_run(path.read_text("utf-8"), tmp_path)
+def test_the_command_line_tells_a_slip_as_well(path, tmp_path, forks):
+    before = dry_run(path.read_text("utf-8"), tmp_path, forks)
 
     for mutant in of_page(path)[::6]:
-        after = dry_run(mutant.text, tmp_path)
+        after = dry_run(mutant.text, tmp_path, forks)
         if after[0] == 2:
             assert any(f"Spryfile.md:{line}:" in after[1] for line in mutant.lines), (mutant.what, after[1])
         else:
             assert after == before, mutant.what
 
 
-def dry_run(text: str, folder: Path) -> tuple[int, str]:
+def dry_run(text: str, folder: Path, forks: Forks) -> tuple[int, str]:
     """The exit code of a dry run, and the plan as JSON or the problems."""
     (folder / "Spryfile.md").write_bytes(text.encode())
-    done = subprocess.run(
-        [sys.executable, "-m", "spry", "runbook", "--dry-run", "--json"],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return done.returncode, done.stderr if done.returncode else done.stdout
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    done = forks.finish("runbook", "--dry-run", "--json", cwd=folder, env=env, streams=folder)
+    return done.exit_code, done.stderr if done.exit_code else done.stdout

@@ -6,9 +6,10 @@ import json
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.compile import compile_sources
 from spry.core.fence import read
 from spry.core.flags import TASK_FLAGS
@@ -131,7 +132,7 @@ def fences(draw, task: Written) -> str:
     return before + "".join(f"{rest if number else first}{line}\n" for number, line in enumerate(lines)) + "\ntext\n\n"
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.data(), runbooks(), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\ufeff", "---\ntitle: x\n---\n"]))
 def test_what_is_written_is_read_back(data, tasks, end, start):
     text = start + "".join(data.draw(fences(task)) for task in tasks)
@@ -166,7 +167,7 @@ def test_a_comma_between_attributes_is_no_part_of_them_and_a_quoted_one_is(text)
     assert [one.value for one in found.given] == ["x,"]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.data(), st.lists(NAMES, min_size=1, max_size=4))
 def test_every_dependency_has_its_own_place(data, names):
     text = "bash task"
@@ -190,7 +191,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60))
 def test_no_text_upsets_the_parser_and_every_problem_has_a_place(text):
     read_text = source(text)
@@ -206,7 +207,7 @@ def test_no_text_upsets_the_parser_and_every_problem_has_a_place(text):
             assert not any("\n" in word for word in (task.name, task.descr))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(PIECES.filter(lambda piece: "\n" not in piece and "\r" not in piece), max_size=20).map("".join))
 def test_no_info_string_upsets_the_parser_and_every_fault_lies_inside_it(info):
     found = read(f"```bash {info}", 7, TASK_FLAGS)
@@ -217,7 +218,7 @@ def test_no_info_string_upsets_the_parser_and_every_fault_lies_inside_it(info):
         assert 0 <= given_one.start <= given_one.text_start <= len(info) + 8
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=80))
 def test_no_bytes_upset_the_reader(data):
     found = compile_sources([decode(data, "x.md", ".")])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.events import (
     ConfirmationAsked,
     Outcome,
@@ -206,7 +207,7 @@ def without_timeouts(plan):
     return Plan({name: step._replace(task=step.task._replace(timeout=None)) for name, step in plan.steps.items()})
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(plans(), MOVES, st.integers(1, 4), OPTIONS, INTERRUPTS)
 def test_every_world_ends_and_keeps_the_rules(world, moves, slots, options, interrupts):
     plan, failures = world
@@ -223,7 +224,7 @@ def test_every_world_ends_and_keeps_the_rules(world, moves, slots, options, inte
             assert drive.finished[name].attempt > 0 or declined, "a finally task did not run"
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(plans(), MOVES, st.integers(1, 4), st.booleans())
 def test_without_interference_the_outcomes_do_not_depend_on_the_order(world, moves, slots, yes):
     plan, failures = without_timeouts(world[0]), world[1]
@@ -232,7 +233,7 @@ def test_without_interference_the_outcomes_do_not_depend_on_the_order(world, mov
     assert {name: each.outcome for name, each in drive.finished.items()} == expected(plan, failures)
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(plans(), MOVES, st.integers(1, 4), OPTIONS, INTERRUPTS)
 def test_the_events_of_a_run_hold_its_result(world, moves, slots, options, interrupts):
     plan, failures = world

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.core.dotenv import parse
 from spry.core.environment import expand
 from spry.core.model import Task
@@ -69,7 +70,7 @@ def commands(words, command):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(grammar(3)[2])
 def test_the_scanner_agrees_with_the_grammar_that_made_the_script(made):
     script, expected = made
@@ -81,7 +82,7 @@ def test_the_scanner_agrees_with_the_grammar_that_made_the_script(made):
 NOISE = st.text("ab \n\t\\'\"`$(){}[]<>;&|#=!-:E", max_size=40)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(
         st.sampled_from([NOISE, st.just(X), st.just("<<E\n"), st.just("$((")]).flatmap(lambda one: one), max_size=8
@@ -104,7 +105,7 @@ def cell(lines, path):
     return Passage(text, file, 3, (2,) * len(lines))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(LINES, LINES, st.lists(st.sampled_from(["q", f"{X}", "a {{ b"]), max_size=3))
 def test_every_expression_of_an_expanded_cell_is_where_the_file_has_it(body, first, second):
     without = [line.replace("{{p}}", "p") for line in first]
@@ -119,7 +120,7 @@ def test_every_expression_of_an_expanded_cell_is_where_the_file_has_it(body, fir
         assert prepared.body[one.start : one.end] == line[one.column - 1 :][: len(X)] == X
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.sampled_from(["bash", "fish"]))
 def test_no_value_ever_changes_the_script(value, shell):
     prepared = prepare(Passage(f'echo {X} "a{X}"', source("")), interpolate=True, shell=shell)
@@ -130,7 +131,7 @@ def test_no_value_ever_changes_the_script(value, shell):
     assert set(script.env.values()) == {value}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_any_text_survives_in_quotes_of_an_env_cell(value):
     value = value.replace("\r", "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from examples import examples
 from spry.core import markdown
 from spry.core.source import source
 from spry.core.windows import windows
@@ -32,7 +33,7 @@ def found(text):
 
 
 @pytest.mark.parametrize("gap", [1, 8, 40])
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(lines=st.lists(LINES, max_size=30))
 def test_windows_find_the_same_fences_as_the_whole(gap, lines):
     text = "\n".join(lines) + "\n"
@@ -44,7 +45,7 @@ def test_windows_find_the_same_fences_as_the_whole(gap, lines):
         windows.__defaults__ = before
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(lines=st.lists(LINES, max_size=20), letters=st.integers(1, 300))
 def test_prose_between_cells_changes_nothing_but_their_lines(lines, letters):
     prose = "\n\n" + "Prose.\n\n" * letters

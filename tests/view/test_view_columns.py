@@ -1,9 +1,10 @@
 """Widths, cuts and wraps as a terminal counts them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.view.columns import cut, fill, head, printable, width, wrap
 
 LETTERS = st.text(alphabet="ab -é日本́😀\u200d", max_size=40)
@@ -61,7 +62,7 @@ def test_wrap_breaks_at_blanks(text, lines):
     assert wrap(text, 8) == lines
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(LETTERS, st.integers(2, 12))
 def test_wrapped_lines_fit_and_lose_nothing(text, most):
     lines = wrap(text, most)
@@ -70,7 +71,7 @@ def test_wrapped_lines_fit_and_lose_nothing(text, most):
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(LETTERS, st.integers(0, 12))
 def test_cut_text_fits(text, most):
     assert width(cut(text, most)) <= most

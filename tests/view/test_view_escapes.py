@@ -1,9 +1,10 @@
 """What a terminal may see of a task's bytes."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.view.escapes import RESET, Filter, without
 
 KEPT = (
@@ -86,7 +87,7 @@ SOUP = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(SOUP)
 def test_nothing_but_colours_ever_starts_with_an_escape(data):
     shown = Filter()(data)
@@ -96,7 +97,7 @@ def test_nothing_but_colours_ever_starts_with_an_escape(data):
         assert part[1:].lstrip(b"0123456789;:").startswith(b"m")
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(SOUP, st.integers(0, 40))
 def test_where_the_chunks_end_never_matters(data, cut):
     whole, parts = Filter(), Filter()

@@ -5,11 +5,12 @@ from io import BytesIO
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from schemas import conform, schema
 from showing import RUN, begun, ended, failed, over, retrying, said, started, succeeded
 
+from examples import examples
 from spry.core.events import NAMES, ConfirmationAsked, Outcome, Reason, TaskProgress
 from spry.view.jsonl import json_lines
 from spry.view.screen import Screen
@@ -92,7 +93,7 @@ def test_bytes_that_are_no_text_are_replaced():
     assert written(said("a", b"\xff\xfe"))[0]["text"] == "��"
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.text(max_size=20), st.lists(st.integers(0, 80), max_size=6))
 def test_text_arrives_whole_wherever_it_is_split(text, cuts):
     data = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()

@@ -10,7 +10,7 @@ from termios import TIOCSWINSZ
 import pytest
 from glass import Glass
 from golden import check
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from showing import (
     RUN,
@@ -29,6 +29,7 @@ from showing import (
     together,
 )
 
+from examples import examples
 from spry.core.events import ConfirmationAsked, Outcome, Reason, RunStarted, TaskFinished, TaskProgress
 from spry.core.model import Task
 from spry.view.plain import output
@@ -338,7 +339,7 @@ def _over(step, before):
     return any(isinstance(one, TaskFinished) and one.task == getattr(step, "task", "") for one in before)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(EVENTS, st.sampled_from([40, 80]))
 def test_when_all_is_over_a_live_run_looks_like_a_plain_one(steps, columns):
     stage = Stage(columns)

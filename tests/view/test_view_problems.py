@@ -4,11 +4,12 @@ import json
 
 import pytest
 from golden import check
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import validate
 from schemas import conform
 
+from examples import examples
 from spry.core.source import source
 from spry.errors import HostError, Problem, RunbookError, UsageError
 from spry.view.checks import as_github, as_json, as_sarif
@@ -73,7 +74,7 @@ def test_a_tally_counts_problems_and_notes(problems, text):
 LINES = st.text(alphabet="ab \t日é\u0301\x1b", max_size=60)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(LINES, st.integers(0, 70), st.integers(1, 30), st.integers(20, 80))
 def test_the_caret_always_fits_below_the_excerpt(line, start, length, room):
     shown, caret, marked = window(line, start, length, room)
@@ -83,7 +84,7 @@ def test_the_caret_always_fits_below_the_excerpt(line, start, length, room):
     assert 1 <= marked <= max(room - caret, 1)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.text(alphabet="ab日", max_size=200), st.integers(0, 199), st.integers(20, 60))
 def test_the_caret_stands_below_what_is_meant(line, start, room):
     line = f"{line[:start]}*{line[start:]}"

@@ -3,9 +3,10 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from spry.view.spool import PIECE, Spool
 
 
@@ -27,7 +28,7 @@ def joined(pieces):
     return whole
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     st.integers(0, 400),
     st.lists(st.one_of(st.tuples(st.integers(0, 1), st.binary(min_size=1, max_size=80)), st.none()), max_size=30),

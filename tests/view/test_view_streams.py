@@ -2,7 +2,7 @@
 
 from io import BytesIO
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from showing import (
     TERMINAL,
@@ -18,6 +18,7 @@ from showing import (
     together,
 )
 
+from examples import examples
 from spry.view.outcomes import LAST_BYTES, Account
 from spry.view.screen import Screen
 
@@ -84,7 +85,7 @@ def test_names_are_coloured_on_a_terminal():
     assert stdout.getvalue() == b"\x1b[36m[a]\x1b[0m 1\n\x1b[35m[b]\x1b[0m 2\n"
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(st.binary(max_size=30), max_size=10))
 def test_without_the_prefixes_every_byte_is_there(chunks):
     data = b"".join(chunks)

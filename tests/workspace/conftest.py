@@ -5,17 +5,9 @@ from __future__ import annotations
 import signal
 
 import pytest
-from book import Forks
 from yard import Yard
 
 LONGEST = 90  # seconds, also on a machine that has much else to do
-
-
-@pytest.fixture(scope="session")
-def forks():
-    started = Forks()
-    yield started
-    started.close()
 
 
 @pytest.fixture
