@@ -13,6 +13,7 @@ from spry.artifacts import holds, restoring, saving, snapshots
 from spry.artifacts.blobs import Blobs, DamagedError, unwritable
 from spry.artifacts.holds import Hold
 from spry.core.artifacts import savers, savings_of
+from spry.core.events import Outcome
 from spry.core.fingerprint import digest
 from spry.errors import SpryError
 from spry.record import NamedTuple
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from threading import Thread
 
+    from spry.core.events import TaskFinished
     from spry.core.model import Plan, Step, Task
     from spry.execute.protocol import Exited
 
@@ -80,8 +82,13 @@ class Artifacts:
         task = self.tasks[name]
         return task.isolated or bool(task.saves)
 
-    def begin(self, name: str, number: int) -> None:
-        """An attempt begins."""
+    def begin(self, name: str, number: int, ended: Mapping[str, TaskFinished]) -> None:
+        """An attempt begins; SpryError if it restores files of a task that has succeeded, and nobody knows of them."""
+        if self.tasks[name].restore is not None:
+            succeeded = {other for other, event in ended.items() if event.outcome is Outcome.SUCCEEDED}
+            gone = [other for other in self.above(name) if other in succeeded and other not in self.records]
+            if gone:
+                raise SpryError(f"what {self.title(gone[0])} saved is not there", "run that again")
         self.numbers[name] = number
         self.stopped.discard(name)
 

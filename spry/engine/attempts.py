@@ -155,7 +155,7 @@ class Attempts:
             return
         if self.artifacts is None:
             raise SpryError(f'"{task.name}" has artifacts, and this run has no store for them')
-        self.artifacts.begin(task.name, number)
+        self.artifacts.begin(task.name, number, self.left.ended)
         if not task.needs_process:
             self.artifacts.ready(task.name)
 

@@ -425,20 +425,22 @@ def test_a2_files_are_kept_for_a_while_and_then_swept(executor, project, artifac
         known.close()
 
 
-def test_a1_another_run_leaves_the_folders_of_this_one_alone(executor):
-    graph, _, test = passing()
+def test_a1_another_run_leaves_the_folders_of_this_one_alone(executor, project):
+    wait = 'echo begun; until [ -e "$SPRY_DIR/go" ]; do sleep 0.01; done; cat app'
+    graph, _, test = passing(test=wait, timeout=60)
     inner = TaskExecutor()
 
     def meanwhile(event):
-        if event.type.name == "STARTED" and event.task == test:
+        if event.output_chunk == "begun\n":
             other, _, second = passing()
             other.run(inner)
+            (project / "go").touch()
             assert second.is_done
 
     executor.events.subscribe(meanwhile)
     graph.run(executor)
 
-    assert test.result.output == "1\n"
+    assert test.result.output == "begun\n1\n"
     assert executor.events.errors == []
 
 

@@ -487,6 +487,19 @@ def test_a_damaged_memory_is_no_memory(tmp_path):
         assert memory.recall(str(path)) == {}
 
 
+@pytest.mark.parametrize("size", [10, 2_000_000])
+def test_a_blob_that_a_loss_of_power_has_cut_short_is_kept_anew_by_the_next_save(tmp_path, shelf, size):
+    root = make(tmp_path / "tree", x="x" * size)
+    shelf.save(root, "x")
+    (blob,) = shelf.blob_files()
+    os.chmod(blob, 0o600)
+    os.truncate(blob, size // 2)
+    shelf.saved.clear()
+    shelf.save(root, "x")
+
+    assert described(shelf.restore()) == described(root)
+
+
 def test_a_sweep_drops_what_nobody_holds_and_half_written_parts(tmp_path, shelf):
     store = str(tmp_path / "store")
     kept = recorded(shelf.save(make(tmp_path / "a", x="1"), "x"), shelf.blobs)
@@ -531,6 +544,15 @@ def test_a_line_that_a_dying_process_left_half_written_holds_nothing_and_spoils_
         "a task": holds.Hold("a task", "0" * 64, 5.0),
         "other": holds.Hold("other", "2" * 64),
     }
+
+
+def test_a_line_without_its_end_holds_nothing(tmp_path):
+    store = str(tmp_path)
+    holds.hold(store, "7", holds.Hold("test-all", "0" * 64))
+    path = tmp_path / "holds" / "7"
+    os.truncate(path, path.stat().st_size - len("-all\n"))
+
+    assert holds.held(store, "7") == {}
 
 
 def test_eight_tasks_that_save_at_once_while_others_sweep_lose_nothing(tmp_path):

@@ -67,6 +67,26 @@ def test_eight_tasks_that_save_at_once_lose_nothing_of_the_same_or_of_other_tree
     assert leftovers(own) == []
 
 
+# Killed, and alive
+
+STAYS = 'touch here; echo > "$SPRY_DIR/begun"; read -r x < "$SPRY_DIR/go"; test -e here'
+
+
+def test_the_folders_of_a_run_that_was_killed_go_with_the_next_and_those_of_one_that_is_alive_stay(own):
+    dead = make(store(own) / "work" / "123", **{"0-1__dirt": "x"})
+    begun, go = own.fifo("begun"), own.fifo("go")
+    own(cell("bash stays --isolated --timeout 60", STAYS), cell("bash other --isolated --save f", "echo 1 > f"))
+    process = own.start("task", "stays")
+    begun.read_bytes()
+    other = own.run("task", "other")
+    go.write_text("x\n")
+    process.communicate(timeout=60)
+
+    assert (other.exit_code, process.returncode) == (0, 0)
+    assert not dead.exists()
+    assert leftovers(own) == []
+
+
 # Trees that mean harm
 
 PLUG = "python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('plug')\""
