@@ -9,7 +9,7 @@ import time
 from spry.api import history as api
 from spry.api.places import STDIN, find
 from spry.cli.options import no_names
-from spry.errors import TIMED_OUT, SpryError, UsageError
+from spry.errors import SpryError, UsageError
 from spry.view import history as view
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ def logs(request: Request, screen: Screen) -> int:
 
 
 def result(request: Request, screen: Screen) -> int:
-    """`spry result ID[/TASK]`: status, exit code and standard output; 124 if it is still running in the end."""
+    """`spry result ID[/TASK]`: status, exit code and standard output; exits as what it tells of did."""
     from spry.cli import results
 
     if request.all:
@@ -118,8 +118,9 @@ def result(request: Request, screen: Screen) -> int:
         return results.stream(request, screen, archive, run, task, _pieces)
     run = _ended(archive, run, request)
     results.show(results.of(archive, run, task, as_json=request.json), request, screen)
+    code = results.exit_code(archive, run, task)
     closed(archive)
-    return TIMED_OUT if run.state == "running" and request.timeout else 0
+    return code
 
 
 def resume(request: Request, screen: Screen) -> int:

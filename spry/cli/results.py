@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from spry.errors import HostError, UsageError
+from spry.errors import FAILED, OK, TIMED_OUT, HostError, UsageError
 from spry.store.outputs import LARGE, spill
 from spry.view import history as view
 
@@ -107,9 +107,21 @@ def stream(request: Request, screen: Screen, archive: Archive, run: RunRecord, t
     for name in names:
         screen.end(name)
     reader.close()
-    screen.say(view.ending(*_ending(archive, archive.run(run.run), task)))
+    over = archive.run(run.run)
+    screen.say(view.ending(*_ending(archive, over, task)))
+    code = exit_code(archive, over, task)
     archive.close()
-    return 0
+    return code
+
+
+def exit_code(archive: Archive, run: RunRecord, task: str) -> int:
+    """That of a run; of a task of it 0, 124 or 1. 124 for what is not over, so that nobody takes it for a success."""
+    one = next((one for one in archive.tasks(run.run) if one.task == task), None)
+    if one is not None:
+        return OK if one.outcome == "succeeded" else TIMED_OUT if one.reason == "timeout" else FAILED
+    if run.state == "running":
+        return TIMED_OUT
+    return FAILED if task or run.exit_code is None else run.exit_code
 
 
 def collect(request: Request, screen: Screen, archive: Archive | None) -> int:

@@ -243,6 +243,36 @@ def test_a_result_is_waited_for(book, held):
     assert told == b"begun\nended\ncompleted, exit code 0\n"
 
 
+@pytest.mark.parametrize(("of", "code"), [("", 1), ("/build", 0), ("/test", 1), ("/deploy", 1)])
+def test_a_result_exits_as_what_it_tells_of_did(book, of, code):
+    book(cell("bash build", "echo"), cell("bash test --dep build", "exit 4"), cell("bash deploy --dep test", "echo"))
+    book.run("runbook")
+    run = book.run("runs", "--json").json[0]["run"]
+
+    assert book.run("result", run + of).exit_code == code
+    assert book.run("result", run + of, "--json").exit_code == code
+    assert book.run("result", run + of, "--stream").exit_code == code
+
+
+@pytest.mark.parametrize(("cells", "code"), [(("sleep 60",), 124), (("sleep 60", "exit 4"), 1), (("true",), 0)])
+def test_a_result_tells_a_timeout_from_a_failure(book, cells, code):
+    book(*(cell(f"bash a{number} --timeout 0.1", line) for number, line in enumerate(cells)))
+    book.run("runbook", "-q")
+    run = book.run("runs", "--json").json[0]["run"]
+
+    assert book.run("result", run).exit_code == code
+    assert book.run("result", f"{run}/a0").exit_code == (124 if code else 0)
+
+
+def test_the_result_of_what_is_not_over_is_no_success(book, held):
+    gate, process, run = held
+    early = [book.run("result", run + of).exit_code for of in ("", "/wait")]
+    gate.write_text("\n")
+    process.communicate()
+
+    assert early == [124, 124]
+
+
 def test_raw_logs_pass_every_byte(book):
     book(cell("bash colours", r"printf 'a\033[31mb\033[2Kc\377\000\n'"))
     book.run("runbook")

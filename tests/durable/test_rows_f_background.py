@@ -46,6 +46,7 @@ def test_f5_a_detached_command_gives_its_id_at_once_and_its_result_later(project
     assert project.run("ping", run).stdout == f"{run} running\n"
     gate.write_text("came\n")
     assert ended(project, run) == {"status": "failed", "return_code": 7, "output": "came\n", "run": run}
+    assert project.run("result", run).exit_code == 7
 
 
 def test_f5_no_wait_is_another_word_for_it(project):
