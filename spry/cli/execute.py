@@ -26,6 +26,7 @@ def execute(request: Request, screen: Screen) -> int:
     from spry.api.execution import execution
     from spry.api.running import run_plan
     from spry.cli.run import has_terminal, ours, warn
+    from spry.cli.unread import Unread
 
     found = execution(request)
     if found.files:
@@ -46,7 +47,7 @@ def execute(request: Request, screen: Screen) -> int:
         result = run_plan(
             found.plan,
             found.asked,
-            [listener],
+            [listener, Unread(screen)],
             warn=partial(warn, screen),
             has_terminal=has_terminal,
             origin=come_from,

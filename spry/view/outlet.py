@@ -61,6 +61,11 @@ class Outlet:
             pass
 
     @property
+    def deserted(self) -> bool:
+        """Whether its reader has gone away."""
+        return self._gone and self.error is None
+
+    @property
     def behind(self) -> bool:
         """Whether something waits for the reader."""
         return bool(self._head)

@@ -85,6 +85,11 @@ class Screen:
         return self._outlets["stdout"].error or self._outlets["stderr"].error
 
     @property
+    def deserted(self) -> bool:
+        """Whether whoever read stdout has gone away."""
+        return self._outlets["stdout"].deserted
+
+    @property
     def is_one(self) -> bool:
         """Whether both streams end in the same place."""
         return self._outlets["stdout"] is self._outlets["stderr"]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 
 import pytest
 from driver import alive
+
+from spry.cli.unread import Unread
+from spry.core.events import TaskOutput
+from spry.view.screen import Screen
 
 FUNCTIONS = """
 import os
@@ -155,6 +160,64 @@ def test_no_stream_shows_the_output_once_it_is_over(project):
     gate.write_text("late\n")
 
     assert process.communicate()[0] == b"early\nlate\n"
+
+
+def test_who_reads_the_output_may_leave_and_the_command_still_does_all_it_has_to(book):
+    reader, writer = os.pipe()
+    process = book.start("exec", "sh", "-c", "seq 100000; touch done; exit 3", stdout=writer)
+    os.close(writer)
+    os.read(reader, 2)
+    os.close(reader)
+
+    process.communicate(timeout=60)
+    run = book.run("runs", "--json").json[0]["run"]
+
+    assert process.returncode == 3
+    assert book.has("done")
+    assert book.run("result", run).stdout.endswith("100000\nfailed, exit code 3\n")
+
+
+@pytest.fixture
+def deserted():
+    """A screen whose stdout nobody reads."""
+    reader, writer = os.pipe()
+    screen = Screen(writer, None)
+    os.close(reader)
+    yield screen
+    screen.close()
+    os.close(writer)
+
+
+def test_what_nobody_reads_is_not_written_without_an_end(deserted, monkeypatch):
+    said, ended = [], []
+    monkeypatch.setattr(deserted, "say", lambda *spans: said.append(spans))
+    before = signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
+    try:
+        unread = Unread(deserted, 1000)
+        unread(TaskOutput(0.0, "1", "yes", 1, "stdout", b"y" * 2000))
+        assert not ended  # whoever reads it may only be slow
+        deserted.write("stdout", b"y")
+        deserted.flush()
+        for _ in range(5):
+            unread(TaskOutput(0.0, "1", "yes", 1, "stdout", b"y" * 300))
+            unread(TaskOutput(0.0, "1", "yes", 1, "stderr", b"y" * 300))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert len(ended) == len(said) == 1
+    assert "nobody reads stdout any more, and yes has written 0.001 MB since then" in said[0][-1]
+
+
+@pytest.mark.stress
+def test_a_command_that_writes_for_ever_ends_after_its_reader_has_left(book):
+    reader, writer = os.pipe()
+    process = book.start("exec", "--no-history", "yes", stdout=writer)
+    os.close(writer)
+    os.read(reader, 2)
+    os.close(reader)
+
+    assert process.communicate(timeout=60)[1].startswith(b"spry: nobody reads stdout any more")
+    assert process.returncode == 143
 
 
 # F5, F6, F7: limits and environment
