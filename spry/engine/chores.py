@@ -11,7 +11,7 @@ import time
 from spry.core.events import Reason
 from spry.core.result import Ending
 from spry.errors import HostError, SpryError
-from spry.execute.protocol import Exited
+from spry.execute.protocol import Exited, Progress
 from spry.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -26,16 +26,22 @@ if TYPE_CHECKING:
 
 LOOK = 0.01  # seconds between two looks at a thread that is at work
 MOMENT = 0.02  # seconds to wait for one before the loop goes on without
+LONG = 1.0  # seconds after which people are told what a task is waiting for
 
 
 class Chore(NamedTuple):
-    """A thread at work for an attempt: `exited` is how that ended, None if it has yet to start."""
+    """A thread at work for an attempt: `exited` is how that ended, None if it has yet to start.
+
+    It began at the instant `since`; what people have been `told` of it are words.
+    """
 
     thread: Thread
     attempt: Attempt
     exited: Exited | None
     faults: list[Exited]
     stopped: list[float]
+    told: list[str]
+    since: float
 
 
 class Chores:
@@ -124,18 +130,24 @@ class Chores:
                 faults.append(Exited(attempt.task, None, error=f"its files: {error!r}"))
 
         thread = Thread(target=work, name=f"spry-files-{attempt.task}")
-        self._chores[attempt.task] = Chore(thread, attempt, exited, faults, [])
+        self._chores[attempt.task] = Chore(thread, attempt, exited, faults, [], [], time.monotonic())
         thread.start()
         thread.join(MOMENT)
         self._look()
         return thread
 
     def _look(self) -> None:
-        """Go on with the attempts whose threads have ended."""
+        """Go on with the attempts whose threads have ended; tell of those that take long."""
         for task, chore in [*self._chores.items()]:
             if not chore.thread.is_alive():
                 del self._chores[task]
                 self._go_on(chore)
+            elif not chore.told and time.monotonic() - chore.since > LONG:
+                self._tell(chore, "restoring files" if chore.exited is None else "saving files")
+
+    def _tell(self, chore: Chore, words: str) -> None:
+        chore.told.append(words)
+        self._notices.append(Progress(chore.attempt.task, None, words))
 
     def _go_on(self, chore: Chore) -> None:
         task = chore.attempt.task
@@ -148,6 +160,8 @@ class Chores:
             self._attempts.pop(task, None)
             self._notices.append(Exited(task, None, 15))
         else:
+            if chore.told:
+                self._tell(chore, "files restored")
             self._inner.start(chore.attempt)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -191,6 +192,23 @@ def endless(own):
     forged = recorded(snapshot([entry._replace(size=ENDLESS)]), blobs)
     holds.hold(folder, owner, one._replace(record=forged))
     own.path("made").unlink()
+
+
+@pytest.mark.parametrize("words", ["saving files", "restoring files"])
+def test_people_are_told_of_files_that_take_long(own, words):
+    if words == "saving files":
+        own(cell("bash use --isolated --save f", f"truncate -s {ENDLESS} f"))
+    else:
+        endless(own)
+        own.path("Spryfile.md").write_text(own.read("Spryfile.md") + cell("bash use --dep make --restore", "true"))
+    process = own.start("runbook", "--json")
+    events = map(json.loads, iter(process.stdout.readline, b""))
+    told = next(event for event in events if event["event"] == "task_progress")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert (told["task"], told["percent"], told["text"]) == ("use", None, words)
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize("how", ["timeout", signal.SIGINT, signal.SIGTERM])

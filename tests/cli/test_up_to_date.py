@@ -875,6 +875,8 @@ def test_secret_parameters_decide(book):
 
     assert [secret_run(book, value) for value in ("hunter22", "hunter22", "hunter33", "hunter33")] == [1, 0, 1, 0]
     assert state(book) == "may run: depends on the value of token"
+    assert notes(book, "--param", "token=hunter33")["build"] == "up to date"
+    assert notes(book, "--param", "token=hunter44")["build"] == "would run: something secret changed"
 
 
 def test_digests_of_secrets_are_made_with_a_key_that_is_kept_elsewhere(book):
