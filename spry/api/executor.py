@@ -148,6 +148,7 @@ class TaskExecutor:
 
     def _employ(self) -> None:
         with Held(), self._lock:  # an import that Ctrl-C interrupts can keep the lock that all imports need
+            import spry.execute.guardian  # what is loaded first is called last in the end  # noqa: F401
             from spry.api.ending import attend
             from spry.api.running import cores
             from spry.api.workers import Workers

@@ -129,7 +129,8 @@ def _recorded(
     _hear(executor, attempts)
     with recorded(origin, asked, attempts, warn) as (first, usual):
         expect(listeners, usual)
-        executor.entrust(attempts.situation.run, [history.lock for history in first])
+        situation = attempts.situation
+        executor.entrust(situation.run, situation.scratch, [history.lock for history in first])
         told = [*first, *listeners]
         if origin is not None:
             told += _reached(origin, asked, attempts)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spry.execute.calls import Calls
+    from spry.execute.guardian import Watch
     from spry.execute.pair import Line
     from spry.execute.progress import Reports
     from spry.execute.protocol import Attempt, Notice
@@ -40,7 +41,7 @@ class LocalExecutor:
 
     __slots__ = (
         "_calls", "_delayed", "_ear", "_endings", "_hears", "_launcher", "_line", "_notices", "_questions", "_reactor",
-        "_reports", "_strays", "_tries", "interrupted", "jobs",
+        "_reports", "_strays", "_tries", "_watch", "interrupted", "jobs",
     )  # fmt: skip
 
     def __init__(self, jobs: int, *, pidfds: bool = True, line: Line | None = None) -> None:
@@ -55,6 +56,7 @@ class LocalExecutor:
         self._endings = Endings(self._reactor, self._strays, self._notices, self._freed)
         self._delayed: list[Attempt] = []
         self._tries = 0
+        self._watch: Watch | None = None
         self._calls: Calls | None = None
         self._questions: Questions | None = None
         self.interrupted: int | None = None  # the first signal that came for us
@@ -76,12 +78,20 @@ class LocalExecutor:
         self._strays.shared = True
         return self._calling().post
 
-    def entrust(self, run: str, descriptors: Sequence[int]) -> None:
-        """Let the guardian, if there is one, know the id of the run, and hold these open files as long as it lives."""
-        if self._line is not None:
-            self._line.run(run)
-            for descriptor in descriptors:
-                self._line.keep(descriptor)
+    def entrust(self, run: str, folder: str, descriptors: Sequence[int]) -> None:
+        """Let the guardian know the id of the run, and hold these open files as long as it lives.
+
+        The guardian of a program removes the `folder` of a run that died.
+        """
+        if self._line is None:
+            from spry.execute.guardian import Watch  # noqa: PLC0415 - only for programs in Python
+
+            self._watch = self._watch or Watch()
+            self._watch.add(run, folder)
+            return
+        self._line.run(run)
+        for descriptor in descriptors:
+            self._line.keep(descriptor)
 
     def free(self) -> int:
         """How many more attempts may be started now."""
@@ -137,6 +147,8 @@ class LocalExecutor:
             self._calls.close()
         self._reactor.close()
         self._launcher.close()
+        if self._watch is not None:
+            self._watch.end()
         if self._line is not None:
             self._line.close()
         for number in self._ear.close():  # when all was over
@@ -144,6 +156,8 @@ class LocalExecutor:
 
     def _launch(self, attempt: Attempt) -> bool:
         """Start a process, or tell why not; False if the machine is short of something and may not be so later."""
+        if self._watch is not None:
+            self._watch.begin()
         relay, began = None, uptime()
         try:
             relay = self._relay(attempt) if attempt.terminal else None

@@ -99,7 +99,7 @@ class Member:
             from spry.api.artifacts import equip
 
             equip(self.attempts, self._origin(), recorded=bool(histories))
-        executor.entrust(self.run, [history.lock for history in histories])
+        executor.entrust(self.run, self.attempts.situation.scratch, [history.lock for history in histories])
         listeners = [*histories, *self.stage.shown(self.share)]
         if self.stage.paired:  # else this is a process of somebody else, which has a name of its own
             listeners.append(Titles(os.path.dirname(self.share.book.repository.folder), self.name))

@@ -62,10 +62,11 @@ class Pair:
         pipe.close()
 
     def kill(self, who: str) -> None:
-        """Kill one of them, or both at once."""
-        for name in ("guardian", "runner"):
-            if who in (name, "both"):
-                os.kill(getattr(self, name), signal.SIGKILL)
+        """Kill one of them, or both at once: neither sees the other one die."""
+        victims = [getattr(self, name) for name in ("guardian", "runner") if who in (name, "both")]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for victim in victims:
+                os.kill(victim, number)
 
     def end(self) -> int:
         """Wait until neither of them is there; the exit code of the process that we started."""
