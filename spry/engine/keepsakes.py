@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from spry.artifacts import holds, restoring, saving, snapshots
+from spry.artifacts import filling, holds, saving, snapshots
 from spry.artifacts.blobs import Blobs
 from spry.artifacts.contents import OPENING
 from spry.artifacts.copying import never
@@ -94,7 +94,7 @@ class Keepsakes:
         """Put files back; whether that worked. What is in the way stays."""
         tree = {path: (entry, task) for path, entry in kept.entries.items()}
         try:
-            restoring.fill(self._blobs, tree, kept.root, replace=True)
+            filling.fill(self._blobs, tree, kept.root, replace=True)
         except (SpryError, OSError) as error:
             self._warn(f"what {task} made cannot be put back, so it runs again: {_why(error)}")
             return False

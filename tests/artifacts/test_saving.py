@@ -19,7 +19,8 @@ from trees import Shelf, described, make, patterns
 from examples import examples
 from spry.artifacts import holds, memory, packing, saving
 from spry.artifacts.blobs import Blobs
-from spry.artifacts.restoring import Owned, check_cases
+from spry.artifacts.filling import check_cases
+from spry.artifacts.restoring import Owned
 from spry.artifacts.snapshots import load, recorded, shown
 from spry.errors import HostError, SpryError
 
@@ -580,7 +581,7 @@ def test_eight_tasks_that_save_at_once_while_others_sweep_lose_nothing(tmp_path)
 def test_a_full_disk_is_the_machines_fault_and_leaves_nothing(tmp_path, shelf, monkeypatch):
     shelf.save(make(tmp_path / "tree", x="1" * 100), "x")
     free = os.statvfs(tmp_path)
-    monkeypatch.setattr("spry.artifacts.restoring.SPARE", free.f_bavail * free.f_frsize)
+    monkeypatch.setattr("spry.artifacts.filling.SPARE", free.f_bavail * free.f_frsize)
 
     with pytest.raises(HostError, match="no room to restore"):
         shelf.restore()
