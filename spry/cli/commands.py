@@ -46,6 +46,8 @@ def _command(request: Request, screen: Screen) -> int:
             os.chdir(request.chdir)
         except OSError as error:
             raise UsageError(f"{request.chdir}: {(error.strerror or '').lower()}", "name a folder with -C") from None
+    if request.context and not os.path.isdir(request.context):
+        raise UsageError(f"--context {request.context}: no such folder", "name the folder of a project")
     if request.command in {"task", "runbook", "run"}:
         from spry.cli.run import run
 

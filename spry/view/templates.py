@@ -21,6 +21,7 @@ def _task(name: str) -> dict[str, object]:
             "limits": {"memory_mb": 512, "cpu_percent": None, "max_fds": None, "max_connections": None},
             "env": {},
             "stream_output": True,
+            "cleanup_on_exit": True,
         },
     }
 

@@ -98,9 +98,10 @@ def test_f37_a_command_that_does_not_exist_exits_2_and_is_named(project):
     assert "ehco: not found on the PATH" in done.stderr
 
 
-def test_f36_output_comes_as_it_is_written(project):
+@pytest.mark.parametrize("options", [(), ("--stream",)])
+def test_f36_output_comes_as_it_is_written_and_once(project, options):
     gate = project.fifo("gate")
-    process = project.start("exec", "sh", "-c", "echo first; cat gate; echo second")
+    process = project.start("exec", *options, "sh", "-c", "echo first; cat gate; echo second")
 
     assert process.stdout.readline() == b"first\n"
     gate.write_text("between\n")
@@ -443,6 +444,16 @@ def test_f31_limits_of_a_spec_end_it(project):
     assert "went over a limit" in done.stderr
 
 
+def test_f32_a_violation_is_told_under_its_name_and_ends_the_whole_tree(project):
+    project.path("eater.py").write_text(EATER)
+    script = f"sleep 600 & echo $! > pid; {sys.executable} eater.py"
+    assert project.run("exec", "--memory", "100", "sh", "-c", script).exit_code == 1
+    entries = [json.loads(line) for line in project.run("queue", "peek", "spry.log.tasks", "--all").stdout.splitlines()]
+
+    assert (entries[-1]["event"], entries[-1]["status"]) == ("work_limit_violation", "failed")
+    assert not alive(int(project.read("pid")))
+
+
 # F3: pipelines
 
 
@@ -538,6 +549,10 @@ def test_f9_a_project_can_be_chosen_and_the_command_stays_where_it_is(project):
     assert project.run("exec", "--context", "..", "pwd", cwd="other").stdout == f"{project.folder}/other\n"
     assert project.run("exec", "--context", "..", "--spec", "hi", cwd="other").stdout == "hi\n"
     assert len(project.run("runs", "--json", "--context", "..", cwd="other").json) == 2
+    for argv in (("exec", "--context", "no", "touch", "ran"), ("exec", "--detach", "--context", "no", "touch", "ran")):
+        refused = project.run(*argv)
+        assert (refused.exit_code, refused.stdout, project.has("ran")) == (2, "", False)
+        assert "--context no: no such folder" in refused.stderr
 
 
 def test_f10_ids_have_19_digits_and_every_later_one_is_larger(project):

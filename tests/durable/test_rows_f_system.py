@@ -50,7 +50,7 @@ def test_f22_a_dump_brings_everything_back_with_its_ids(project):
     assert project.read("other/again.jsonl") == project.read("all.jsonl")
 
 
-def test_f22_messages_and_aliases_go_with_it_but_no_runtime_state(project):
+def test_f12_f22_messages_and_aliases_go_with_a_dump_but_no_runtime_state(project):
     for queue, text in (("in", "a"), ("in", "b"), ("spry.state.x", "c")):
         assert project.run("queue", "write", queue, text).exit_code == 0
     project.run("queue", "alias", "add", "entrance", "in")
