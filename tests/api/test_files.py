@@ -7,9 +7,13 @@ import os
 import pickle
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pytest
+from book import ROOT
+from waiting import until
 
 from spry import (
     RetryPolicy,
@@ -442,6 +446,37 @@ def test_a1_another_run_leaves_the_folders_of_this_one_alone(executor, project):
 
     assert test.result.output == "begun\n1\n"
     assert executor.events.errors == []
+
+
+KILLED = """
+from spry import SQLiteStore, Task, TaskExecutor, TaskGraph
+store, graph = SQLiteStore("tasks.db"), TaskGraph()
+build = Task.bash("truncate -s 900G app", title="Build", isolated=True, save="app")
+test = Task.bash("cat app", restore=True)
+graph.add(build)
+graph.add(test, after=[build])
+graph.run(TaskExecutor(store))
+"""
+
+
+def test_t28_a_program_that_is_killed_while_it_saves_leaves_nothing_that_counts(artifacts, project):
+    with subprocess.Popen([sys.executable, "-c", KILLED], env={**os.environ, "PYTHONPATH": str(ROOT)}) as program:
+        try:
+            until(lambda: any(artifacts.glob("parts/*")))
+        finally:
+            program.kill()
+    store = SQLiteStore("tasks.db")
+    (graph,) = store.graphs.values()
+    (build,) = graph.reset()
+    assert list(artifacts.glob("holds/*")) == []
+    build.payload = "echo 1 > app"
+    graph.run(TaskExecutor(store))
+
+    assert [task.result.output for task in graph] == ["", "1\n"]
+    assert list(artifacts.glob("work/*")) == []
+    tidy(str(artifacts.parent), None)
+    assert list(artifacts.glob("parts/*")) == []
+    assert len(blobs(artifacts)) == 2
 
 
 # Cells of a runbook

@@ -162,6 +162,12 @@ def test_a_tree_saved_on_two_machines_has_one_digest(tmp_path):
     assert digests[0] == digests[1] != Shelf(tmp_path).save(tmp_path / "0", "**").tree
 
 
+def test_the_order_of_patterns_is_no_part_of_the_digest(tmp_path, shelf):
+    root = make(tmp_path / "tree", a__b="1", **{"a.txt": "2"}, c="3")
+
+    assert len({shelf.save(root, *order).tree for order in (("a/", "a.txt", "c"), ("c", "a/", "a.txt"), ("**",))}) == 1
+
+
 def test_permissions_are_part_of_the_digest(tmp_path, shelf):
     root = make(tmp_path / "tree", a="1")
     first = shelf.save(root, "a").tree
