@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from contextlib import suppress
@@ -40,6 +41,12 @@ def forks():
     started = Forks()
     yield started
     started.close()
+
+
+def pytest_collection_finish():
+    """Spare the collector the thousands of tests: they stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

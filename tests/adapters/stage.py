@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from book import cell
+from book import Forks, cell
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60  # seconds after which a run counts as hung, also on a machine that has much else to do
@@ -55,7 +55,8 @@ class Done(NamedTuple):
 class Stage:
     """A folder with a runbook and a private environment. `prelude` is a line of shell that comes before spry."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, forks: Forks) -> None:
+        self._forks = forks
         self.place, self.folder = place, place / "book"
         self.home = place / "home"
         self.scratch = place / "scratch"
@@ -99,6 +100,11 @@ class Stage:
                 raise
         return Done(process.returncode, out or b"", (err or b"").decode(errors="replace"))
 
+    def look(self, *argv: str) -> Done:
+        """Run a command that only looks, in a fork: nothing depends on how it was started."""
+        done = self._forks.finish(*argv, cwd=self.folder, env=self.env, streams=self.place)
+        return Done(done.exit_code, done.stdout.encode("utf-8", "surrogateescape"), done.stderr)
+
     def measured(self, *argv: str, stdout=subprocess.DEVNULL) -> tuple[Done, int]:
         """Run a command; what it left, and the peak of its memory in MB."""
         peak = self.place / "peak"
@@ -110,7 +116,7 @@ class Stage:
 
     def runs(self) -> list[dict]:
         """The runs in the history, the latest first."""
-        done = self.spry("runs", "--json")
+        done = self.look("runs", "--json")
         assert done.code == 0, done.err
         return done.json
 
@@ -120,7 +126,7 @@ class Stage:
 
     def log(self, task: str, stream: str = "") -> bytes:
         """What the log of the latest run has of a task, byte for byte."""
-        return self.spry("logs", f"{self.last()}/{task}", "--raw").out
+        return self.look("logs", f"{self.last()}/{task}", "--raw").out
 
     def left_behind(self) -> list[str]:
         """What a run that is over has left in the folder for temporary files."""

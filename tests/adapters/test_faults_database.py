@@ -25,8 +25,8 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE")
 
 
 @pytest.fixture
-def stage(tmp_path):
-    return Stage(tmp_path)
+def stage(tmp_path, forks):
+    return Stage(tmp_path, forks)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_case_59_runs_at_once_in_one_folder_are_all_whole(stage, many):
     processes = [stage.start("runbook", "--output", "raw") for _ in range(many)]
     told = [process.communicate(timeout=PATIENCE) for process in processes]
     runs = stage.runs()
-    logs = {run["run"]: stage.spry("logs", run["run"]).out for run in runs}
+    logs = {run["run"]: stage.look("logs", run["run"]).out for run in runs}
 
     assert [process.returncode for process in processes] == [0] * many
     assert not any(b"spry:" in err for _, err in told)
@@ -143,7 +143,7 @@ def test_case_61_what_was_shown_before_a_kill_is_remembered(stage, after):
     shown = {event["task"] for event in told if event["event"] == "task_finished"}
     said = {event["task"]: event["text"].encode() for event in told if event["event"] == "task_output"}
     run = stage.runs()[0]
-    tasks = stage.spry("status", run["run"], "--json").json["tasks"]
+    tasks = stage.look("status", run["run"], "--json").json["tasks"]
 
     assert run["status"] == "lost"
     assert shown <= {task["task"] for task in tasks if task["outcome"] == "succeeded"}

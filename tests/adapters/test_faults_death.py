@@ -42,8 +42,8 @@ pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks i
 
 
 @pytest.fixture
-def stage(tmp_path):
-    made = prepare(Stage(tmp_path))
+def stage(tmp_path, forks):
+    made = prepare(Stage(tmp_path, forks))
     made.env |= {"READY": str(tmp_path / "ready"), "BEAT": str(tmp_path / "beats")}
     made.own()
     yield made
@@ -134,7 +134,7 @@ def test_case_20_a_task_whose_shell_is_killed_leaves_nothing_and_others_go_on(st
     (stage.folder / "done").write_text("x")
 
     assert pair.end() == 1
-    assert {one["task"]: one["outcome"] for one in stage.spry("status", stage.last(), "--json").json["tasks"]} == {
+    assert {one["task"]: one["outcome"] for one in stage.look("status", stage.last(), "--json").json["tasks"]} == {
         "dies": "failed",
         "lives": "succeeded",
     }
@@ -171,7 +171,7 @@ def test_case_22_a_dead_run_is_lost_and_never_running(stage):
     told = stage.runs()[0]["status"]
 
     assert (written, told, states(stage)) == (["running"], "lost", ["lost"])
-    assert {one["task"]: one["reason"] for one in stage.spry("status", stage.last(), "--json").json["tasks"]} == {
+    assert {one["task"]: one["reason"] for one in stage.look("status", stage.last(), "--json").json["tasks"]} == {
         "first": None,
         "t": "lost",
     }
@@ -448,7 +448,7 @@ def test_case_32_a_daemon_ends_with_its_task_and_is_named_in_the_history(stage):
     pipe = Ready(stage)
     done = stage.spry("task", "leaky")
     pipe.close()
-    told = stage.spry("status", stage.last(), "--json").json["tasks"][0]["message"]
+    told = stage.look("status", stage.last(), "--json").json["tasks"][0]["message"]
 
     assert done.code == 0
     assert told.endswith("kept running")

@@ -103,8 +103,8 @@ def test_a_restore_that_is_killed_leaves_its_destination_whole_or_absent(tmp_pat
 
 
 @pytest.mark.stress
-def test_a_run_that_is_killed_while_it_saves_and_restores_is_resumed_to_the_same_files(tmp_path):
-    stage = Stage(tmp_path)
+def test_a_run_that_is_killed_while_it_saves_and_restores_is_resumed_to_the_same_files(tmp_path, forks):
+    stage = Stage(tmp_path, forks)
     own = stage.own()
     script = ("for i in {1..300}; do echo $i > f$i; done", "head -c 9M /dev/zero > z")
     stage.write(

@@ -20,8 +20,8 @@ COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")
 
 
 @pytest.fixture
-def stage(tmp_path):
-    return Stage(tmp_path)
+def stage(tmp_path, forks):
+    return Stage(tmp_path, forks)
 
 
 def same(stage: Stage, task: str, command: str) -> bool:
@@ -166,7 +166,7 @@ def test_case_35_the_last_bytes_before_the_end_of_300_tasks_are_there(stage):
 
     assert done.code == 0
     assert told == {f"t{number}": f"last words of {number}" for number in range(300)}
-    assert sorted(stage.spry("logs", stage.last(), "--raw").out) == sorted("".join(told.values()).encode())
+    assert sorted(stage.look("logs", stage.last(), "--raw").out) == sorted("".join(told.values()).encode())
 
 
 # 36, 37: nobody reads, or nobody can
@@ -327,7 +327,7 @@ def test_case_42_raw_gives_every_byte_to_who_asks_for_them(stage):
     stage.spry("task", "hostile", "-q")
 
     assert shown(stage, "logs", stage.last(), "--raw", raw=True) == everything
-    assert stage.spry("logs", stage.last()).out == everything
+    assert stage.look("logs", stage.last()).out == everything
 
 
 # 43: words that other tools obey

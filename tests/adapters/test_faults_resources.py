@@ -19,8 +19,8 @@ ROOT_USER = os.geteuid() == 0
 
 
 @pytest.fixture
-def stage(tmp_path):
-    return Stage(tmp_path)
+def stage(tmp_path, forks):
+    return Stage(tmp_path, forks)
 
 
 def tasks(count: int, *lines: str) -> list[str]:
@@ -138,7 +138,7 @@ def test_case_46_a_log_without_room_is_told_and_the_run_goes_on(stage):
     with small_disk(stage.own(), "1500k"):
         done = stage.spry("runbook", "--output", "raw")
         run = stage.runs()[0]
-        kept = stage.spry("logs", run["run"], "--raw")
+        kept = stage.look("logs", run["run"], "--raw")
 
     check_full_log(stage, done)
     assert (run["status"], run["exit_code"]) == ("failed", 3)

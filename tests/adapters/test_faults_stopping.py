@@ -38,8 +38,8 @@ pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks i
 
 
 @pytest.fixture
-def stage(tmp_path):
-    made = prepare(Stage(tmp_path))
+def stage(tmp_path, forks):
+    made = prepare(Stage(tmp_path, forks))
     made.env["READY"] = str(tmp_path / "ready")
     yield made
     kill_all(made)

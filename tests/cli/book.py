@@ -62,13 +62,17 @@ class Forks:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def finish(self, *argv: str, cwd: Path, env: dict[str, str], streams: Path, stdin: bytes = b"") -> Done:
-        """Run a command to its end, with no terminal; its three streams are files in the folder `streams`."""
+    def finish(
+        self, *argv: str, cwd: Path, env: dict[str, str], streams: Path, stdin: bytes = b"", mixed: bool = False
+    ) -> Done:
+        """Run a command to its end, with no terminal; its streams are files in the folder `streams`, two if `mixed`."""
         files = {name: streams / name for name in ("stdin", "stdout", "stderr")}
         files["stdin"].write_bytes(stdin)
         files["stdout"].write_bytes(b"")
         files["stderr"].write_bytes(b"")
         request: dict[str, object] = {name: str(path) for name, path in files.items()}
+        if mixed:
+            request["stderr"] = request["stdout"]
         code = self.run(request | {"argv": argv, "cwd": str(cwd), "env": env})
         told = {name: files[name].read_bytes().decode("utf-8", "surrogateescape") for name in ("stdout", "stderr")}
         return Done(code, **told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from book import cell
+from book import Book, cell
 
 
 def told(done, task: str) -> str:
@@ -51,21 +51,37 @@ def test_a_capture_loses_its_last_newlines_and_nothing_else(book):
     assert told(done, "t") == "<\n a  b>"
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; "', "a\nb && touch pwned", "*", "~", "\\",
-     "é€",
-     "${HOME}", "--flag", " lead"],
-)  # fmt: skip
-@pytest.mark.parametrize(
-    "script",
-    ["printf '%s\\n' \"${captured.k}\"", "x=${captured.k}\nprintf '%s\\n' \"$x\"", "cat <<END\n${captured.k}\nEND"],
-    ids=["quoted", "assigned", "here-document"],
-)
-def test_a_value_is_data_wherever_it_stands(book, value, script):
-    done = book(cell("bash a -C k", "cat <<'END'", value, "END"), cell("bash t -I", script)).run("task", "t", "--json")
+VALUES = [
+    "$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; "', "a\nb && touch pwned", "*", "~", "\\",
+    "é€",
+    "${HOME}", "--flag", " lead",
+]  # fmt: skip
+PLACES = {
+    "quoted": "printf '%s\\n' \"${captured.NAME}\"",
+    "assigned": "x=${captured.NAME}\nprintf '%s\\n' \"$x\"",
+    "here-document": "cat <<END\n${captured.NAME}\nEND",
+}
 
-    assert told(done, "t") == f"{value}\n"
+
+@pytest.fixture(scope="module")
+def everywhere(tmp_path_factory, forks):
+    """Every value in every place, in one run; the folder and what the run left."""
+    made = Book(tmp_path_factory.mktemp("everywhere"), forks)
+    for number, value in enumerate(VALUES):
+        made_of = cell(f"bash a{number} -C k{number}", "cat <<'END'", value, "END")
+        uses = [
+            cell(f"bash {name}{number} -I", script.replace("NAME", f"k{number}")) for name, script in PLACES.items()
+        ]
+        made(*([made.read("Spryfile.md")] if number else []), made_of, *uses)
+    return made, made.run("runbook", "--json")
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_value_is_data_wherever_it_stands(everywhere, value, place):
+    book, done = everywhere
+
+    assert told(done, f"{place}{VALUES.index(value)}") == f"{value}\n"
     assert not book.has("pwned")
 
 

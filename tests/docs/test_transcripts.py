@@ -12,8 +12,8 @@ SHOWING = [page for page in pages.PAGES if any(fence.language == "console" for f
 
 
 @pytest.mark.parametrize("page", SHOWING)
-def test_every_transcript_is_what_happens(page, tmp_path):
-    found = list(replay(page, tmp_path))
+def test_every_transcript_is_what_happens(page, tmp_path, forks):
+    found = list(replay(page, tmp_path, forks))
     if os.environ.get("SPRY_REGOLD") == "1":
         rewrite(page, found)
         found = [(fence, happened, happened) for fence, _, happened in found]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from book import Forks
     from pages import Fence
 
 HOME = "/home/ada/shop"  # what pages show in place of the folder that a test runs in
@@ -26,14 +27,16 @@ DURATION = re.compile(r"\b\d+\.\d+s\b")
 RUN = re.compile(r'("run":")[^"]+')
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 SECONDS = re.compile(r'("duration":)[\d.e-]+')
+PLAIN = re.compile(r"spry(?: [\w./:=,@-]+)*")  # what a shell does nothing with
 PROGRAM = re.compile(r"(?:/[\w.+-]+)+/(bash|sh|python3)(?= )")
 
 
 class Reader:
     """Somebody who works through one page in a folder of their own."""
 
-    def __init__(self, folder: Path, *, runbooks: bool) -> None:
+    def __init__(self, folder: Path, forks: Forks, *, runbooks: bool) -> None:
         self.folder = folder / "shop"
+        self._folder, self._forks = folder, forks
         self.status = 0
         (folder / "bin").mkdir()
         self.folder.mkdir()
@@ -66,6 +69,11 @@ class Reader:
 
     def type(self, command: str) -> str:
         """Run a command and keep its exit code for the next one's `$?`; both its streams, as a terminal mixes them."""
+        if PLAIN.fullmatch(command):
+            words = command.split()[1:]
+            done = self._forks.finish(*words, cwd=self.folder, env=self.env, streams=self._folder, mixed=True)
+            self.status = done.exit_code % 256
+            return self._shown(done.stdout)
         done = subprocess.run(
             ["bash", "-c", f"(exit {self.status})\n{command}"],
             cwd=self.folder,
@@ -77,7 +85,10 @@ class Reader:
             check=False,
         )
         self.status = done.returncode
-        return shown(done.stdout.decode().replace(str(self.folder), HOME))
+        return self._shown(done.stdout.decode())
+
+    def _shown(self, output: str) -> str:
+        return shown(output.replace(str(self.folder), HOME))
 
 
 def _changed(runbook: str, cell: str) -> str:
@@ -91,9 +102,9 @@ def _changed(runbook: str, cell: str) -> str:
     raise AssertionError(f"no cell {start} to change")
 
 
-def replay(page: str, folder: Path) -> Iterator[tuple[Fence, str, str]]:
+def replay(page: str, folder: Path, forks: Forks) -> Iterator[tuple[Fence, str, str]]:
     """Work through a page: each console fence with what it says and what really happened."""
-    reader = Reader(folder, runbooks=" runbooks/" in pages.text(page))
+    reader = Reader(folder, forks, runbooks=" runbooks/" in pages.text(page))
     for fence in pages.fences(page):
         if fence.title:
             reader.write(fence)
