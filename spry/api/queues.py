@@ -7,7 +7,7 @@ import os
 from spry.api.history import place
 from spry.core import values
 from spry.errors import UsageError
-from spry.store.queues import Backend, Broker, Message
+from spry.store.queues import FOLDER, Backend, Broker, Message
 from spry.store.reservations import Reservations
 
 TYPE_CHECKING = False
@@ -104,6 +104,21 @@ def _behind(aliases: dict[str, str], text: str) -> str:
     if text.startswith("@") and name not in aliases:
         raise UsageError(f'there is no alias "{name}"', "spry queue alias list shows them all")
     return aliases.get(name, name)
+
+
+def forget(folder: str, runs: Sequence[str]) -> None:
+    """Delete what is left in the queues of runs that are forgotten; where there were never any, none are made."""
+    where = place(folder)
+    if not runs or (backend(where).name == "sqlite" and not os.path.isdir(os.path.join(where, FOLDER))):
+        return
+    broker = connect(folder)
+    try:
+        gone = {f"T{run}.{kind}" for run in runs for kind in values.OF_RUNS}
+        for count in broker.queues():
+            if count.queue in gone:
+                broker.delete(count.queue)
+    finally:
+        broker.close()
 
 
 def dumped(broker: Broker) -> Iterator[Mapping[str, str | int]]:

@@ -70,6 +70,10 @@ def _tidy(request: Request, screen: Screen) -> int:
         keep = seconds
     archive = archive_of(request)
     gone = archive.tidy(time.time() - keep) if archive else []
+    if gone:
+        from spry.api.queues import forget
+
+        forget(folder_of(request), gone)
     dropped = _sweep(archive, folder_of(request))
     if request.json:
         import json

@@ -3,6 +3,7 @@
 Any server can be named in `SPRY_TEST_QUEUES`: `postgres=URL`.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from spry.api.queues import conflicts, dumped, loaded
 from spry.errors import HostError, UsageError
 from spry.store.queues import Backend, Broker, Count, Message, instant
-from spry.store.reservations import Reservations
+from spry.store.reservations import GATE, Reservations
 
 SERVERS = [entry for entry in os.environ.get("SPRY_TEST_QUEUES", "").split() if entry]
 
@@ -301,6 +302,37 @@ def test_requeueing_leaves_messages_in_the_hands_of_the_living(broker, reservati
     assert (texts(broker, "q"), texts(broker, "q.reserved")) == (["dead", "kept"], ["held"])
     reservations.let_go(held)
     assert reservations.requeue("q", "q", 1) == (1, 0)
+
+
+def can_pass(broker, how):
+    """Whether somebody else could go through the gate of the reservations in this way now."""
+    gate = os.open(os.path.join(broker.folder, GATE), os.O_RDWR)
+    try:
+        fcntl.flock(gate, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(gate)
+    return True
+
+
+def test_nobody_takes_a_message_while_somebody_looks_for_those_that_nobody_holds(broker, reservations, monkeypatch):
+    broker.write("q", "one")
+    taking, looking = [], []
+    move, peek = broker.move, broker.peek
+    monkeypatch.setattr(
+        broker, "move", lambda *args, **more: taking.append(can_pass(broker, fcntl.LOCK_EX)) or move(*args, **more)
+    )
+    held = reservations.take("q")
+    monkeypatch.setattr(broker, "move", move)
+    os.close(held.lock)
+    monkeypatch.setattr(
+        broker, "peek", lambda queue: looking.append((queue, can_pass(broker, fcntl.LOCK_SH))) or peek(queue)
+    )
+
+    assert reservations.requeue("q", "q") == (1, 0)
+    assert taking == [False]
+    assert ("q.reserved", False) in looking
 
 
 def test_a_message_that_goes_back_can_be_taken_at_once(broker, reservations):

@@ -312,9 +312,9 @@ def test_f11_the_queues_of_a_run_are_listed_while_it_is_under_way_and_what_waits
 
 def test_f11_a_queue_of_a_run_is_found_by_any_end_of_its_id_that_no_other_has(project):
     assert "nothing has been run here" in project.run("queue", "peek", "T1.outbox").stderr
-    runs = [detached(project, "--no-autostart", "echo", str(number)) for number in range(11)]
-    for run in runs:
-        ended(project, run)
+    for number in range(11):
+        project.run("exec", "echo", str(number))
+    runs = [run["run"] for run in reversed(project.run("runs", "--json").json)]
     end = next(end for end in "0123456789" if sum(run.endswith(end) for run in runs) > 1)
     several = project.run("queue", "peek", f"T{end}.outbox")
     none = project.run("queue", "peek", "T123456789.ctrl_out")
@@ -324,6 +324,17 @@ def test_f11_a_queue_of_a_run_is_found_by_any_end_of_its_id_that_no_other_has(pr
     assert f"several runs end with {end}: " in several.stderr
     assert "no run has an id that ends with 123456789" in none.stderr
     assert "no run" in project.run("queue", "write", f"T{runs[0][-12:]}.ctrl_in", "PING").stderr
+
+
+def test_f11_what_is_left_in_the_queues_of_a_run_goes_with_it(project):
+    project.run("exec", "true")
+    run = project.run("runs", "--json").json[0]["run"]
+    project.run("queue", "write", f"T{run}.ctrl_out", "of nobody")
+    project.run("queue", "write", "mine", "stays")
+    assert f"T{run}.ctrl_out" in listed(project)
+    project.run("system", "tidy", "--keep", "0")
+
+    assert listed(project) == {"mine": 1}
 
 
 # F29
