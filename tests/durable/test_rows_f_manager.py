@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from threading import Thread
 
 import pytest
 from driver import alive
@@ -18,6 +19,7 @@ from waiting import ended, until
 from spry.core.manifest import Manifest
 from spry.errors import HostError
 from spry.manager.autostart import STEADY, Standing
+from spry.manager.detached import Begun
 from spry.manager.service import Manager
 
 
@@ -204,6 +206,24 @@ def test_f16_it_leaves_after_the_idle_time_and_not_while_something_runs(project)
     ended(project, run)
 
     until(lambda: manager(project)["pid"] is None)
+
+
+def test_f16_the_idle_time_does_not_begin_while_a_run_says_nothing(project):
+    gate = project.fifo("gate")
+    run = project.run("exec", "--detach", "--no-autostart", "cat", "gate").stdout.strip()
+    launched = []
+    made = Manager(str(project.folder), lambda one: launched.append(one.name) or Begun("", 1), launched.append)
+    thread = Thread(target=made.run, args=(0,), daemon=True)
+    thread.start()
+    until(lambda: project.has(".spry/manager.json"))  # it has looked once
+    autostart(project, "late", "true")
+    until(lambda: "late" in launched or not thread.is_alive())  # and looks again
+    gate.write_text("")
+
+    assert ended(project, run)["status"] == "completed"
+    thread.join(20)
+    assert not thread.is_alive()
+    assert launched == ["late", "late: could not be started (exit code 1)"]
 
 
 def test_f41_without_reuse_it_leaves_at_once(project):
