@@ -128,7 +128,7 @@ def test_no_field_of_a_task_is_forgotten():
     elsewhere = {
         "name", "language", "body", "path", "folder", "line", "column", "body_line", "deps", "dep_marks", "descr",
         "backoff", "backoff_factor", "env", "silent", "captures", "params", "saves", "save_marks", "expressions",
-        "origins", "argv", "stdin",
+        "origins", "argv", "stdin", "stream", "cleanup",
     }  # fmt: skip
 
     assert set(FIELDS) | elsewhere == set(Task._fields)
