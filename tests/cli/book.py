@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -142,7 +143,11 @@ class Book:
         for process in self._started:
             if process.poll() is None:
                 process.terminate()
-                process.communicate()
+                try:
+                    process.communicate(timeout=20)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.communicate(timeout=20)
 
     def fifo(self, name: str) -> Path:
         """A named pipe in the folder: a task that opens it waits for its other end."""

@@ -129,16 +129,15 @@ def test_what_is_no_file_fails_its_task_at_once_and_is_named(own):
 ENDLESS = 900 << 30  # bytes, all of them holes: nobody reads as much in a day
 
 
-def fails(own, how, process_of, is_there):
-    """Let a run end before its time: by what its task allows, or by a signal once it is there."""
-    if how == "timeout":
-        code, ended = finished(own, "runbook")
-        return code, {name: (event["outcome"], event["reason"]) for name, event in ended.items()}
-    process = process_of()
-    until(is_there)
-    process.send_signal(how)
-    process.communicate(timeout=60)
-    return process.returncode, None
+def fails(own, how, is_there):
+    """Let a run end before its time, by what its task allows or by a signal once it is there: code and outcomes."""
+    process = own.start("runbook", "--json")
+    if how != "timeout":
+        until(is_there)
+        process.send_signal(how)
+    events = map(json.loads, process.communicate(timeout=60)[0].splitlines())
+    ended = [event for event in events if event["event"] == "task_finished"]
+    return process.returncode, {event["task"]: (event["outcome"], event["reason"]) for event in ended}
 
 
 def kept(own):
@@ -155,10 +154,11 @@ def test_a_save_that_is_interrupted_keeps_nothing(own, how):
     if how != "timeout":
         own.path("Spryfile.md").write_text(own.read("Spryfile.md").replace("--timeout 500ms ", ""))
     parts = store(own) / "parts"
-    code, ended = fails(own, how, lambda: own.start("runbook"), lambda: parts.is_dir() and any(parts.iterdir()))
+    code, ended = fails(own, how, lambda: parts.is_dir() and any(parts.iterdir()))
 
     assert code == (124 if how == "timeout" else 128 + how)
-    assert ended in (None, {"make": ("failed", "timeout"), "use": ("skipped", "dependency")})
+    assert ended["make"] == (("failed", "timeout") if how == "timeout" else ("cancelled", "interrupted"))
+    assert ended["use"][0] in ("skipped", "cancelled")
     assert (leftovers(own), kept(own), own.has("ran")) == ([], set(), False)
 
 
@@ -220,9 +220,10 @@ def test_a_restore_that_is_interrupted_leaves_nothing_and_starts_nothing(own, ho
         + cell(f"bash use --dep make --restore {limit}--save copy", "touch $SPRY_DIR/ran; cp f copy")
         + cell("bash last --dep use --restore", "touch $SPRY_DIR/ran")
     )
-    code, ended = fails(own, how, lambda: own.start("runbook"), lambda: [*(store(own) / "work").glob("*/.*.part/f")])
+    code, ended = fails(own, how, lambda: [*(store(own) / "work").glob("*/.*.part/f")])
 
     assert code == (124 if how == "timeout" else 128 + how)
-    expected = {"make": ("succeeded", "up_to_date"), "use": ("failed", "timeout"), "last": ("skipped", "dependency")}
-    assert ended in (None, expected)
+    assert ended["make"] == ("succeeded", "up_to_date")
+    assert ended["use"] == (("failed", "timeout") if how == "timeout" else ("cancelled", "interrupted"))
+    assert ended["last"][0] in ("skipped", "cancelled")
     assert (leftovers(own), kept(own), own.has("ran"), own.has("made")) == ([], {"make"}, False, False)
