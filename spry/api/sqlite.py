@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 from datetime import datetime
+from weakref import finalize
 
 from spry.api.graph import TaskGraph
 from spry.api.rows import PUT_TASK, TASKS, extras_of, result_row, row_of, task_of
@@ -96,6 +97,8 @@ class _Database:
         except BaseException:
             self.connection.close()
             raise
+        # For programs that leave it to Python; in their end it stays open, as tasks may still be saved then.
+        finalize(self, self.connection.close).atexit = False
 
     def _migrate(self, path: str, *, may_drop: bool) -> None:
         with self.writing() as connection:

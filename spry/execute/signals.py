@@ -74,6 +74,8 @@ class Ear:
 
     def close(self) -> list[int]:
         """Give everything back as it was; the signals that came since the last look."""
+        if not self.deaf:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # Python complains of one that comes meanwhile
         try:
             for number in sorted(
                 self._before, key=signal.SIGINT.__eq__

@@ -376,9 +376,8 @@ def test_case_28_no_number_of_a_process_is_written_down(stage):
     pair = Pair(stage, "task", "t")
     numbers = [b"%d" % pair.guardian, b"%d" % pair.runner, (stage.folder / "pid").read_bytes().strip()]
     files = [path for path in (stage.folder / ".spry").rglob("*") if path.is_file()]
-    tables = [
-        sql for (sql,) in sqlite3.connect(stage.folder / ".spry" / "spry.db").execute("SELECT sql FROM sqlite_master")
-    ]
+    with closing(sqlite3.connect(stage.folder / ".spry" / "spry.db")) as database:
+        tables = [sql for (sql,) in database.execute("SELECT sql FROM sqlite_master")]
     pair.kill("runner")
     pair.end()
 

@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from urllib.parse import quote, quote_plus
@@ -261,7 +262,7 @@ def test_case_93_no_trace_of_a_secret_in_database_logs_reports_and_listings(book
         for argv in (("runs",), ("logs", run), ("result", run), ("result", run, "--json"), ("status", run, "--json"))
     ]
     (database,) = book.path(".spry").glob("*.db")
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         dump = "\n".join(connection.iterdump())
     everything = "\n".join([dump, left(book), *(done.stdout + done.stderr for done in shown)])
 

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from book import ROOT
@@ -318,11 +319,11 @@ def test_tplus8_the_file_of_an_earlier_version_can_be_used_and_is_then_one_of_th
     path = tmp_path / "tasks.db"
     task = Task.bash("true", env={"A": "1"})
     SQLiteStore(path).tasks.save(task)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE metadata SET value = '4'")
 
     assert SQLiteStore(path).tasks[task.id].env == {"A": "1"}
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT value FROM metadata").fetchone() == ("5",)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -190,9 +192,9 @@ def test_tplus8_a_file_outlives_its_program_and_is_private(path):
     assert again.tasks[task.id] == task
     assert repr(again) == f"SQLiteStore({path})"
     assert path.stat().st_mode & 0o777 == 0o600
-    connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("SELECT value FROM metadata WHERE key = 'schema_version'").fetchone() == ("5",)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("SELECT value FROM metadata WHERE key = 'schema_version'").fetchone() == ("5",)
 
 
 @pytest.mark.parametrize("change", ["UPDATE metadata SET value = '3'", "DELETE FROM metadata", "DROP TABLE metadata"])
@@ -240,6 +242,17 @@ def test_bug_8_a_graph_that_cannot_be_saved_is_an_event(seen):
 
     assert [(event.type.name, event.task.title) for event in told] == [("PERSISTENCE_FAILED", "three")] * 2
     assert [name for name, _ in executor.graph_persistence_errors] == [graph.id] * 2
+
+
+def test_a_store_that_nobody_holds_any_more_is_closed(path):
+    store = SQLiteStore(path)
+    connection = store._database.connection
+    connection.execute("SELECT 1")
+    del store
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("SELECT 1")
 
 
 def test_threads_may_share_a_store(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 import pytest
 from book import ROOT, cell
@@ -51,7 +52,8 @@ def test_it_is_remembered(played, book):
     import sqlite3
 
     (database,) = book.place.rglob("spry.db")
-    rows = sqlite3.connect(database).execute("SELECT * FROM events").fetchall()
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT * FROM events").fetchall()
 
     assert told.exit_code == 0
     assert any(42 in row for row in rows)

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -331,7 +332,8 @@ def test_a_database_can_be_read_without_a_secret_in_it(leaky):
     (leaky.folder / ".spry").mkdir()
     leaky.run("run", *GIVEN)
     (path,) = leaky.path(".spry").glob("*.db")
-    dump = "\n".join(sqlite3.connect(path).iterdump())
+    with closing(sqlite3.connect(path)) as connection:
+        dump = "\n".join(connection.iterdump())
 
     assert "leak" in dump
     assert not leaks(dump)
