@@ -218,10 +218,13 @@ def _booked(beginning: Beginning, connection: Connection, origin: Origin, attemp
     tasks = [step.task for step in attempts.plan.steps.values()]
 
     def told() -> object:
-        from spry.core.canonical import spec
+        from spry.core.canonical import HIDDEN, spec
 
-        found = {task.name: spec(task, attempts.settings(task), attempts.shown) for task in tasks}
-        return found if attempts.secrets is None else attempts.secrets.clean(found)
+        secrets = attempts.secrets
+        hides = secrets is not None and secrets.may_come
+        shown = [task._replace(body=HIDDEN) for task in tasks] if hides else tasks
+        found = {task.name: spec(task, attempts.settings(task), attempts.shown) for task in shown}
+        return found if secrets is None else secrets.clean(found)
 
     rows = [tuple(task) if not (task.params or task.expressions) else ascii(task) for task in tasks]
     parts = marshal.dumps((*beginning.definitions, rows), 2)  # of an exact version: the same bytes for the same values

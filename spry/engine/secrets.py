@@ -38,7 +38,7 @@ class Secrets:
     `text` masks what is whole, `masked` the events of the run; what tasks get of each other stays as it is.
     """
 
-    __slots__ = ("_covert", "_names", "_streams", "_told", "_warn", "masker")
+    __slots__ = ("_covert", "_lends", "_names", "_streams", "_told", "_unknown", "_warn", "masker")
 
     def __init__(
         self,
@@ -51,6 +51,8 @@ class Secrets:
         self._names = {os.fsencode(name): name for name in names(plan)}
         self._streams: dict[tuple[str, str], Veiled] = {}
         self._told: set[str] = set()
+        self._unknown = {name.replace("-", "_") for name in self._names.values()}
+        self._lends = any(step.task.is_env for step in plan.steps.values())
         self._warn = warn
         hidden = {*self._names.values()}
         self._covert = {name for name, step in plan.steps.items() if hidden.intersection(step.task.capture_keys)}
@@ -60,6 +62,11 @@ class Secrets:
             self.watch({os.fsencode(key): os.fsencode(value) for key, value in step.task.env})
         for environment in environments:
             self.watch(environment)
+
+    @property
+    def may_come(self) -> bool:
+        """Whether a task may yet make a secret out of what its script says: nobody can hide that beforehand."""
+        return bool(self._unknown or self._covert or self._lends)
 
     def watch(self, environment: Mapping[bytes, bytes]) -> None:
         """Learn what an environment holds under the names of secrets."""
@@ -119,6 +126,8 @@ class Secrets:
         return max(min(ends) - at, 0.0) if ends else None
 
     def _learn(self, name: str, value: str | None) -> None:
+        if value:
+            self._unknown.discard(name.replace("-", "_"))
         if value and not self.masker.add(value) and name not in self._told:
             self._told.add(name)
             self._warn(f"the value of {name} has less than {SHORTEST} characters: it is not masked in output")
