@@ -95,7 +95,7 @@ class Stage:
         with self.start(*argv, **how) as process:
             try:
                 out, err = process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
+            except BaseException:  # its time is over, or the test's
                 process.kill()
                 raise
         return Done(process.returncode, out or b"", (err or b"").decode(errors="replace"))

@@ -131,13 +131,14 @@ def test_case_60_every_transaction_says_at_its_start_that_it_will_write(tmp_path
 @pytest.mark.parametrize("after", [1, 7, 20, 33])
 def test_case_61_what_was_shown_before_a_kill_is_remembered(stage, after):
     own = stage.own()
-    stage.write(*(cell(f"bash t{number}", f"echo {number}") for number in range(40)))
+    stage.write(cell("bash waits", "sleep 600"), *(cell(f"bash t{number}", f"echo {number}") for number in range(40)))
     process = stage.start("runbook", "--json", "-j", "4")
     victim = runner(stage, process.pid)
     told = []
     for line in process.stdout:
         told.append(json.loads(line))
-        if sum(event["event"] == "task_finished" for event in told) == after:
+        finished = [event for event in told if event["event"] == "task_finished"]
+        if finished[after - 1 :] == [told[-1]]:
             os.kill(victim, signal.SIGKILL)
     process.communicate()
     shown = {event["task"] for event in told if event["event"] == "task_finished"}

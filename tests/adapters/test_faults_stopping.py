@@ -122,17 +122,33 @@ def test_no_shape_survives_the_end_of_its_task(stage, jobs):
     assert survivors(stage) == []
 
 
-@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape not in FOREGROUND], ids=as_id)
-def test_what_a_task_leaves_behind_is_gone_before_its_dependents_start(stage, shape):
+LEAVING = [shape for shape in SHAPES if shape not in FOREGROUND]
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory, forks):
+    """A run in which each task makes a shape, and the next one looks for what is left of it."""
+    stage = prepare(Stage(tmp_path_factory.mktemp("one-by-one"), forks))
     look = f'pgrep -af "{stage.place}/([b]eat|[a]gain)" || :'
-    stage.write(cell("bash leaky", script(stage, shape)), cell("bash after --dep leaky", look))
-    done = stage.spry("task", "after", "--json", "--no-history")
+    cells = []
+    for number, shape in enumerate(LEAVING):
+        before = f"--dep after{number - 1}" if number else ""
+        cells += [cell(f"bash leaky{number} {before}", script(stage, shape))]
+        cells += [cell(f"bash after{number} --dep leaky{number}", look)]
+    yield stage.write(*cells).spry("runbook", "--json", "--no-history")
+    kill_all(stage)
+
+
+@pytest.mark.parametrize("shape", LEAVING, ids=as_id)
+def test_what_a_task_leaves_behind_is_gone_before_its_dependents_start(one_by_one, shape):
+    done, number = one_by_one, LEAVING.index(shape)
     leaked = {event["task"]: event["leaked"] for event in done.events if event["event"] == "task_finished"}
+    told = [event for event in done.events if event["event"] == "task_output"]
 
     assert done.code == 0, done.err
-    assert [event for event in done.events if event["event"] == "task_output"] == []
-    assert leaked["leaky"] >= 1
-    assert leaked["after"] == 0
+    assert [event for event in told if event["task"] in {f"leaky{number}", f"after{number}"}] == []
+    assert leaked[f"leaky{number}"] >= 1
+    assert leaked[f"after{number}"] == 0
 
 
 def test_what_is_left_behind_is_named_and_counted(stage):

@@ -8,7 +8,7 @@ import sys
 import uuid
 
 import pytest
-from book import cell
+from book import Book, cell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -143,24 +143,48 @@ def test_no_child_survives_an_interrupt(waiting, child):
     assert survivors(running.mark) == []
 
 
-@pytest.mark.parametrize("child", CHILDREN.values(), ids=CHILDREN)
-def test_no_child_survives_the_end_of_its_task(book, child):
-    mark = f"mark-{uuid.uuid4().hex}"
-    done = book(cell("bash t", child, "echo out")).run("task", "t", env={"MARK": mark, "SPRY_GRACE": "0.3"})
+@pytest.fixture(scope="module")
+def side_by_side(tmp_path_factory, forks):
+    """Runs a task for each kind of child, all at the same time; how it went, and who has survived."""
 
-    assert (done.exit_code, done.stdout) == (0, "out\n")
-    assert survivors(mark) == []
+    def run(flags, last):
+        marks = {child: f"mark-{uuid.uuid4().hex}" for child in CHILDREN}
+        kinds = enumerate(CHILDREN.items())
+        cells = [cell(f"bash t{n} {flags} --env MARK={marks[name]}", child, last) for n, (name, child) in kinds]
+        book = Book(tmp_path_factory.mktemp("side-by-side"), forks)
+        done = book(*cells).run("runbook", "--json", "-j", "4", env={"SPRY_GRACE": "0.3"})
+        return done, {name: survivors(mark) for name, mark in marks.items()}
+
+    return run
 
 
-@pytest.mark.parametrize("child", CHILDREN.values(), ids=CHILDREN)
-def test_no_child_survives_a_timeout(book, child):
-    mark = f"mark-{uuid.uuid4().hex}"
-    done = book(cell("bash t --timeout 0.3s", child, "sleep 300")).run(
-        "task", "t", env={"MARK": mark, "SPRY_GRACE": "0.3"}
-    )
+@pytest.fixture(scope="module")
+def ended(side_by_side):
+    return side_by_side("", "echo out")
+
+
+@pytest.fixture(scope="module")
+def timed_out(side_by_side):
+    return side_by_side("--timeout 0.3s", "sleep 300")
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_no_child_survives_the_end_of_its_task(ended, child):
+    done, left = ended
+    task = f"t{list(CHILDREN).index(child)}"
+    said = [event["text"] for event in done.events if event["event"] == "task_output" and event["task"] == task]
+
+    assert (done.exit_code, done.outcomes[task], said) == (0, "succeeded", ["out\n"])
+    assert left[child] == []
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_no_child_survives_a_timeout(timed_out, child):
+    done, left = timed_out
 
     assert done.exit_code == 124
-    assert survivors(mark) == []
+    assert done.outcomes[f"t{list(CHILDREN).index(child)}"] == "failed"
+    assert left[child] == []
 
 
 def test_a_run_in_the_background_of_a_script_can_still_be_interrupted(waiting):
