@@ -107,7 +107,7 @@ def draw(plan: Plan, form: str, screen: Screen) -> int:
     """Show the picture of a plan on stdout."""
     from spry.view.dag import draw as drawn
 
-    screen.show(drawn(plan, form, _columns(screen) or 80, color=_colour(screen), ascii_only=_ascii()))
+    screen.show(drawn(plan, form, _columns(screen) or 80, colour=_colour(screen), ascii_only=_ascii()))
     return 0
 
 

@@ -1,7 +1,4 @@
-"""The flags of a cell: one table that the parser, `spry show`, the reference and the refusals read.
-
-Each flag concerns exactly one thing: `order` (graph), `files` (artifacts), `messages` (queues) or `how` (process).
-"""
+"""The flags of a cell: one table that the parser, `spry show`, the reference and the refusals read."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    # A reader turns the text of a value into the value, or into a sentence that says what is wrong with it.
-    Reader = Callable[[str], object]
+    # A reading turns the text of a value into the value, or into a sentence that says what is wrong with it.
+    Reading = Callable[[str], object]
 
 
 class Wrong(NamedTuple):
@@ -35,29 +32,28 @@ class Flag(NamedTuple):
     name: str
     field: str
     takes: str
-    concern: str
     metavar: str = ""
     short: str = ""
     aliases: tuple[str, ...] = ()
     many: bool = False
     commas: bool = False
     bare: str = ""
-    read: Reader = str
+    read: Reading = str
     help: str = ""
 
 
-def _checked(reader: Callable[[str], Any]) -> Reader:
-    """A reader of `values` that answers a string when the text is wrong."""
+def _checked(reading: Callable[[str], Any]) -> Reading:
+    """A reading of `values` that answers a string when the text is wrong."""
 
     def read(text: str) -> object:
-        answer = reader(text)
+        answer = reading(text)
         return Wrong(answer) if isinstance(answer, str) else answer
 
     return read
 
 
-def _sound(check: Callable[[str], str]) -> Reader:
-    """A reader of text that is kept as it is, unless the check finds fault with it."""
+def _sound(check: Callable[[str], str]) -> Reading:
+    """A reading of text that is kept as it is, unless the check finds fault with it."""
 
     def read(text: str) -> object:
         fault = check(text)
@@ -94,70 +90,70 @@ def _filled(text: str) -> str:
 # One flag, one row: a table is read as a table.
 # fmt: off
 TABLE: tuple[Flag, ...] = (
-    Flag("dep", "deps", "value", "order", "NAME", "D", ("needs",), many=True, commas=True, read=_sound(_filled),
+    Flag("dep", "deps", "value", "NAME", "D", ("needs",), many=True, commas=True, read=_sound(_filled),
          help="these tasks must have succeeded first"),
-    Flag("injected-dep", "injected_dep", "value", "order", "REGEX", read=_sound(values.pattern),
+    Flag("injected-dep", "injected_dep", "value", "REGEX", read=_sound(values.pattern),
          help="becomes a dependency of every task whose name fully matches; `*` means all"),
-    Flag("descr", "descr", "value", "order", "TEXT", "d", ("desc",), help="one line for listings"),
-    Flag("graph", "graphs", "value", "order", "NAME", "G", many=True, commas=True, read=_sound(_filled),
+    Flag("descr", "descr", "value", "TEXT", "d", ("desc",), help="one line for listings"),
+    Flag("graph", "graphs", "value", "NAME", "G", many=True, commas=True, read=_sound(_filled),
          help="puts the task into named graphs and out of the default run"),
-    Flag("tag", "tags", "value", "order", "NAME", many=True, commas=True, read=_sound(_filled),
+    Flag("tag", "tags", "value", "NAME", many=True, commas=True, read=_sound(_filled),
          help="marks the task for selection with `--tag`"),
-    Flag("finally", "is_finally", "nothing", "order",
+    Flag("finally", "is_finally", "nothing",
          help="starts once all its dependencies ended, however they ended"),
-    Flag("optional", "optional", "nothing", "order", help="its failure does not fail the run; only with `--finally`"),
-    Flag("timeout", "timeout", "value", "how", "DUR", read=_checked(values.duration),
+    Flag("optional", "optional", "nothing", help="its failure does not fail the run; only with `--finally`"),
+    Flag("timeout", "timeout", "value", "DUR", read=_checked(values.duration),
          help="ends an attempt that takes longer: `30`, `30s`, `5m`, `1h30m`"),
-    Flag("retry", "retry", "value", "how", "N[@BACKOFF]", read=_checked(values.retry),
+    Flag("retry", "retry", "value", "N[@BACKOFF]", read=_checked(values.retry),
          help="attempts in all, seconds between them, and their growth: `3`, `3@0.5`, `3@1s*2`"),
-    Flag("env", "env", "value", "how", "K=V", many=True, read=_checked(values.environment),
+    Flag("env", "env", "value", "K=V", many=True, read=_checked(values.environment),
          help="sets an environment variable"),
-    Flag("env-file", "env_files", "value", "how", "FILE", many=True, read=_sound(_filled),
+    Flag("env-file", "env_files", "value", "FILE", many=True, read=_sound(_filled),
          help="reads environment variables from a file, relative to the runbook"),
-    Flag("cwd", "cwd", "value", "how", "DIR", read=_sound(_filled), help="working folder, relative to the runbook"),
-    Flag("interpreter", "interpreter", "value", "how", "CMD", read=_sound(_filled),
+    Flag("cwd", "cwd", "value", "DIR", read=_sound(_filled), help="working folder, relative to the runbook"),
+    Flag("interpreter", "interpreter", "value", "CMD", read=_sound(_filled),
          help="the program that runs the body; else the shebang, else the language"),
-    Flag("limit", "limits", "value", "how", "K=N,…", read=_checked(values.limits),
+    Flag("limit", "limits", "value", "K=N,…", read=_checked(values.limits),
          help="limits over the whole process tree: `memory=512M,cpu=75,fds=100,connections=50`"),
-    Flag("exit-code", "exit_codes", "value", "how", "N,…", read=_checked(values.exit_codes),
+    Flag("exit-code", "exit_codes", "value", "N,…", read=_checked(values.exit_codes),
          help="exit codes that count as success"),
-    Flag("no-strict", "no_strict", "nothing", "how", help="runs a shell cell without `-e` and `pipefail`"),
-    Flag("interactive", "interactive", "nothing", "how", help="gives the task the terminal, alone"),
-    Flag("confirm", "confirm", "optional", "how", "TEXT", help="asks on the terminal before the task starts"),
-    Flag("silent", "silent", "nothing", "how", help="keeps the task's output off the terminal"),
-    Flag("capture", "captures", "optional", "how", "KEY|./FILE", "C", many=True, read=_sound(_capture),
+    Flag("no-strict", "no_strict", "nothing", help="runs a shell cell without `-e` and `pipefail`"),
+    Flag("interactive", "interactive", "nothing", help="gives the task the terminal, alone"),
+    Flag("confirm", "confirm", "optional", "TEXT", help="asks on the terminal before the task starts"),
+    Flag("silent", "silent", "nothing", help="keeps the task's output off the terminal"),
+    Flag("capture", "captures", "optional", "KEY|./FILE", "C", many=True, read=_sound(_capture),
          help="keeps stdout as a value, or writes it to a file when the task succeeds"),
-    Flag("gitignore", "gitignore", "optional", "how", "FILE", bare=".gitignore", read=_sound(_filled),
+    Flag("gitignore", "gitignore", "optional", "FILE", bare=".gitignore", read=_sound(_filled),
          help="adds the captured file to .gitignore, once"),
-    Flag("interpolate", "interpolate", "nothing", "how", short="I",
+    Flag("interpolate", "interpolate", "nothing", short="I",
          help="expands `${captured.KEY}`, `${env.NAME}`, `${param.NAME}` and `{{PARTIAL}}`"),
-    Flag("injectable", "injectable", "nothing", "how", short="J", help="receives text of `PARTIAL … --inject`"),
-    Flag("arg", "params", "value", "how", "NAME[:type][=default]", many=True, read=_checked(values.parameter),
+    Flag("injectable", "injectable", "nothing", short="J", help="receives text of `PARTIAL … --inject`"),
+    Flag("arg", "params", "value", "NAME[:type][=default]", many=True, read=_checked(values.parameter),
          help="a typed parameter, seen as `$NAME`, given with `--param NAME=VALUE`"),
-    Flag("inputs", "inputs", "value", "files", "GLOB", many=True, read=_sound(values.glob),
+    Flag("inputs", "inputs", "value", "GLOB", many=True, read=_sound(values.glob),
          help="files whose contents decide whether the task is up to date"),
-    Flag("outputs", "outputs", "value", "files", "GLOB", many=True, read=_sound(values.glob),
+    Flag("outputs", "outputs", "value", "GLOB", many=True, read=_sound(values.glob),
          help="files that the task makes"),
-    Flag("save", "saves", "value", "files", "GLOB[:DEST]", many=True, read=_sound(_saving),
+    Flag("save", "saves", "value", "GLOB[:DEST]", many=True, read=_sound(_saving),
          help="files kept for the task's descendants; `!GLOB` leaves some out"),
-    Flag("restore", "restore", "optional", "files", "DEST", bare=".", read=_sound(folder_fault),
+    Flag("restore", "restore", "optional", "DEST", bare=".", read=_sound(folder_fault),
          help="fills the folder with what all ancestors saved"),
-    Flag("isolated", "isolated", "nothing", "files", help="runs in a fresh folder of its own"),
-    Flag("inbox", "inbox", "value", "messages", "QUEUE", read=_sound(values.task_queue),
+    Flag("isolated", "isolated", "nothing", help="runs in a fresh folder of its own"),
+    Flag("inbox", "inbox", "value", "QUEUE", read=_sound(values.task_queue),
          help="takes one message of the queue and reads it on stdin"),
-    Flag("outbox", "outbox", "value", "messages", "QUEUE", read=_sound(values.task_queue),
+    Flag("outbox", "outbox", "value", "QUEUE", read=_sound(values.task_queue),
          help="writes its stdout as one message"),
-    Flag("reserved", "reserved", "value", "messages", "keep|requeue|clear", read=_sound(_policy),
+    Flag("reserved", "reserved", "value", "keep|requeue|clear", read=_sound(_policy),
          help="what becomes of its message after a failure: stays in `QUEUE.reserved`, goes back, or is deleted"),
-    Flag("not-directive", "not_directive", "nothing", "order", help="makes a directive word an ordinary name"),
+    Flag("not-directive", "not_directive", "nothing", help="makes a directive word an ordinary name"),
 )
 # Flags of `PARTIAL` cells only.
 PARTIAL_TABLE: tuple[Flag, ...] = (
-    Flag("inject", "inject", "value", "how", "GLOB", many=True, read=_sound(values.glob),
+    Flag("inject", "inject", "value", "GLOB", many=True, read=_sound(values.glob),
          help="puts the text into every `--injectable` task whose name matches; `!GLOB` excludes"),
-    Flag("append", "append", "nothing", "how", help="puts it after the body instead of before"),
-    Flag("weight", "weight", "value", "how", "N", read=_sound(_number), help="orders injected texts, low first"),
-    Flag("not-directive", "not_directive", "nothing", "order", help="makes `PARTIAL` an ordinary name"),
+    Flag("append", "append", "nothing", help="puts it after the body instead of before"),
+    Flag("weight", "weight", "value", "N", read=_sound(_number), help="orders injected texts, low first"),
+    Flag("not-directive", "not_directive", "nothing", help="makes `PARTIAL` an ordinary name"),
 )
 # fmt: on
 

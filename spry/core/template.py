@@ -13,7 +13,7 @@ from spry.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from spry.core.model import Task
     from spry.core.partials import Partial
@@ -115,11 +115,6 @@ def prepare(
         expressions, found = _expressions(composed, body.source.path, shell)
         problems += found
     return Prepared(composed.text, tuple(expressions), tuple(problems), composed)
-
-
-def captured_keys(expressions: Iterable[Expression]) -> tuple[str, ...]:
-    """The keys of captures that are used, each once, in order of appearance."""
-    return tuple(dict.fromkeys(one.key for one in expressions if one.kind == "captured"))
 
 
 def marks(text: str) -> list[Mark]:

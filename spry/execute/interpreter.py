@@ -38,11 +38,6 @@ class Interpreter(NamedTuple):
     argv: tuple[str, ...]
     origin: str
 
-    @property
-    def is_posix(self) -> bool:
-        """Whether it reads the POSIX shell language, so that a value can travel in a variable."""
-        return self.family in POSIX
-
 
 def resolve(task: Task, settings: Settings, *, path: str, cwd: str, by_name: bool = False) -> Interpreter:
     """Find the program for a task on the task's own PATH (`path`, relative entries from `cwd`).

@@ -23,8 +23,8 @@ class Edge(NamedTuple):
     kind: str
 
 
-def draw(plan: Plan, format: str, width: int, *, color: bool = False, ascii_only: bool = False) -> str:  # noqa: A002 - the option's name
-    """A plan's graph as text that ends in a newline; `width` (columns), `color`, `ascii_only` concern `ascii` alone.
+def draw(plan: Plan, format: str, width: int, *, colour: bool = False, ascii_only: bool = False) -> str:  # noqa: A002 - the option's name
+    """A plan's graph as text that ends in a newline; `width` (columns), `colour`, `ascii_only` concern `ascii` alone.
 
     The ascii picture is exact whatever the width: names and descriptions are cut to fit it, edges never. Where the
     edges leave less than 12 columns for a name, lines get longer than `width`.
@@ -32,7 +32,7 @@ def draw(plan: Plan, format: str, width: int, *, color: bool = False, ascii_only
     if format == "ascii":
         from spry.view.picture import picture  # noqa: PLC0415 - one format is asked for, the others stay unread
 
-        return picture(plan, width, color=color, ascii_only=ascii_only)
+        return picture(plan, width, colour=colour, ascii_only=ascii_only)
     if format == "svg":
         from spry.view.svg import svg  # noqa: PLC0415 - as above
 

@@ -37,15 +37,15 @@ class Paper(NamedTuple):
     """What a picture is drawn on."""
 
     width: int
-    color: bool
+    colour: bool
     ascii_only: bool
 
 
-def picture(plan: Plan, width: int, *, color: bool = False, ascii_only: bool = False) -> str:
+def picture(plan: Plan, width: int, *, colour: bool = False, ascii_only: bool = False) -> str:
     """The picture of a plan for so many columns, with a legend for its glyphs and a list of the edges nobody wrote."""
     if not plan.steps:
         return ""
-    paper = Paper(width, color, ascii_only)
+    paper = Paper(width, colour, ascii_only)
     labels = {name: _label(step, paper) for name, step in plan.steps.items()}
     path = critical_path(plan)
     critical = path if 2 < len(path) < len(labels) else ()
@@ -73,7 +73,7 @@ def _small(plan: Plan, labels: Mapping[str, str], critical: Collection[str], pap
     if boxes is None or boxes.crossings or max(map(len, boxes.lines)) > paper.width:
         return None
     lines = [line.translate(BOXES_TO_ASCII) if paper.ascii_only else line for line in boxes.lines]
-    for label in sorted(boxes.labels, key=lambda label: -label.column) if paper.color else ():
+    for label in sorted(boxes.labels, key=lambda label: -label.column) if paper.colour else ():
         if label.name in critical:
             line, end = lines[label.line], label.column + len(labels[label.name])
             lines[label.line] = f"{line[: label.column]}{BOLD}{line[label.column : end]}{RESET}{line[end:]}"
@@ -96,7 +96,7 @@ def _tall(plan: Plan, labels: Mapping[str, str], critical: Collection[str], pape
         room = max(paper.width - lanes - 2, LEAST_LABEL)
         text = _text(labels[row.name], plan.steps[row.name].task.descr, min(longest, WIDEST_NAMES), room, paper)
         drawing = row.drawing.translate(LANES_TO_ASCII) if paper.ascii_only else row.drawing
-        lines.append(f"{_colored(drawing) if paper.color else drawing}{EMPTY * (lanes - len(drawing))}  {text}")
+        lines.append(f"{_coloured(drawing) if paper.colour else drawing}{EMPTY * (lanes - len(drawing))}  {text}")
     return lines + _legend("\n".join(row.drawing for row in rows), paper)
 
 
@@ -107,7 +107,7 @@ def _text(label: str, descr: str, pad: int, room: int, paper: Paper) -> str:
     tail = _cut(_printable(descr, paper), space, paper) if space >= LEAST_DESCRIPTION else ""
     if not tail:
         return head
-    return f"{columns.fill(head, pad)}  {DIM}{tail}{RESET}" if paper.color else f"{columns.fill(head, pad)}  {tail}"
+    return f"{columns.fill(head, pad)}  {DIM}{tail}{RESET}" if paper.colour else f"{columns.fill(head, pad)}  {tail}"
 
 
 def _cut(text: str, most: int, paper: Paper) -> str:
@@ -115,7 +115,7 @@ def _cut(text: str, most: int, paper: Paper) -> str:
     return short.replace("…", "~") if paper.ascii_only else short
 
 
-def _colored(drawing: str) -> str:
+def _coloured(drawing: str) -> str:
     """Lanes in the colour of their column, so that the eye can follow them."""
     return "".join(
         f"{LANE_COLORS[at // 2 % len(LANE_COLORS)]}{glyph}{RESET}" if at % 2 == 0 and glyph != EMPTY else glyph
@@ -129,7 +129,7 @@ def _legend(drawing: str, paper: Paper) -> list[str]:
     if paper.ascii_only:
         known = [text.translate(LANES_TO_ASCII) for text in known]
     lines = _wrapped(known, "   ", "", paper.width)
-    if paper.color:
+    if paper.colour:
         lines = [f"{DIM}{line}{RESET}" for line in lines]
     return ["", *lines] if lines else []
 

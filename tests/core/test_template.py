@@ -8,7 +8,7 @@ from spry.core.model import Expression, Task
 from spry.core.partials import Partial
 from spry.core.passage import Passage
 from spry.core.source import source
-from spry.core.template import LARGEST, RenderError, captured_keys, is_number, prepare, render
+from spry.core.template import LARGEST, RenderError, is_number, prepare, render
 
 X = "${captured.x}"
 
@@ -312,12 +312,6 @@ def test_comments_and_escaped_expressions_of_a_shell_cell_are_left_alone():
 
 def test_in_other_cells_every_place_counts():
     assert keys(f"# {X} '{X}' \\{X}", shell="") == [("captured", "x")] * 3
-
-
-def test_the_captured_keys_are_named_once_in_order():
-    prepared = interpolated("echo ${captured.b} ${env.c} ${captured.a} ${captured.b}")
-
-    assert captured_keys(prepared.expressions) == ("b", "a")
 
 
 # Rendering

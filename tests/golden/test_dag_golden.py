@@ -117,7 +117,7 @@ def test_colours_change_nothing_but_the_colour():
     import re
 
     plain = draw(plan(FULL_STACK), "ascii", 80)
-    colored = draw(plan(FULL_STACK), "ascii", 80, color=True)
+    colored = draw(plan(FULL_STACK), "ascii", 80, colour=True)
 
     assert colored != plain
     assert re.sub(r"\x1b\[\d+m", "", colored) == plain
