@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from book import cell
 
 from spry.api.dumps import load
 from spry.errors import HostError
@@ -72,6 +73,25 @@ def test_f22_a_conflict_of_aliases_is_told_and_nothing_is_loaded(project):
     assert loaded.exit_code == 2
     assert "the alias entrance stands for elsewhere already, not for in" in loaded.stderr
     assert project.run("queue", "list", cwd="other").stdout == ""
+
+
+def test_f22_a_dump_has_what_has_happened_so_far_in_a_run_that_is_under_way(project):
+    up, gate = project.fifo("up"), project.fifo("gate")
+    project(cell("bash first", "true"), cell("bash second --dep first", "echo > up; cat gate"))
+    process = project.start("runbook")
+    up.read_text()
+    project.run("system", "dump", "-o", "all.jsonl")
+    gate.write_text("")
+    process.communicate(timeout=60)
+    events = [
+        (one["event"], one.get("task"))
+        for one in map(json.loads, project.read("all.jsonl").splitlines())
+        if one["kind"] == "event"
+    ]
+
+    assert events == [
+        ("run_started", None), ("task_started", "first"), ("task_finished", "first"), ("task_started", "second"),
+    ]  # fmt: skip
 
 
 def test_f22_a_dump_is_for_nobody_else(project):
