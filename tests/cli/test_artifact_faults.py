@@ -124,6 +124,13 @@ def test_what_is_no_file_fails_its_task_at_once_and_is_named(own):
     assert leftovers(own) == []
 
 
+def test_nothing_is_saved_of_an_attempt_that_failed_and_its_own_failure_is_told(own):
+    code, ended = finished(own(cell("bash make --isolated --save gone", "exit 3")), "runbook")
+
+    assert code == 1
+    assert (ended["make"]["reason"], ended["make"]["exit_code"]) == ("exit_code", 3)
+
+
 # Interrupted
 
 ENDLESS = 900 << 30  # bytes, all of them holes: nobody reads as much in a day
@@ -138,6 +145,12 @@ def fails(own, how, is_there):
     events = map(json.loads, process.communicate(timeout=60)[0].splitlines())
     ended = [event for event in events if event["event"] == "task_finished"]
     return process.returncode, {event["task"]: (event["outcome"], event["reason"]) for event in ended}
+
+
+def progress(process):
+    """What a run says of a task that has said nothing itself."""
+    events = map(json.loads, iter(process.stdout.readline, b""))
+    return next(event for event in events if event["event"] == "task_progress")
 
 
 def kept(own):
@@ -163,11 +176,11 @@ def test_a_save_that_is_interrupted_keeps_nothing(own, how):
 
 
 def test_a_save_that_waits_for_a_sweep_ends_when_it_is_told_to(own):
-    own(cell("bash make --isolated --save f", "echo 1 > f; touch $SPRY_DIR/ready"))
+    own(cell("bash make --isolated --save f", "echo 1 > f"))
     alone = Blobs(str(store(own))).lock(alone=True)
     try:
-        process = own.start("runbook")
-        until(lambda: own.has("ready"))
+        process = own.start("runbook", "--json")
+        assert progress(process)["text"] == "saving files"
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     finally:
@@ -202,8 +215,7 @@ def test_people_are_told_of_files_that_take_long(own, words):
         endless(own)
         own.path("Spryfile.md").write_text(own.read("Spryfile.md") + cell("bash use --dep make --restore", "true"))
     process = own.start("runbook", "--json")
-    events = map(json.loads, iter(process.stdout.readline, b""))
-    told = next(event for event in events if event["event"] == "task_progress")
+    told = progress(process)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
 
