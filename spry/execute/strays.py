@@ -120,7 +120,7 @@ class Strays:
         ours = {running.process.pid for running in others} | self.spared | self._beyond
         found: list[Entry] = []
         for _ in range(ROUNDS):
-            candidates = self._candidates(ended, ours)
+            candidates = self._candidates(ended, others, ours)
             if not candidates:
                 return []
             from spry.execute import census  # noqa: PLC0415 - few leave anybody behind
@@ -131,20 +131,20 @@ class Strays:
                 break  # else somebody has ended meanwhile, perhaps after having left a child
         return found
 
-    def _candidates(self, ended: Running, ours: Collection[int]) -> set[int]:
+    def _candidates(self, ended: Running, others: Collection[Running], ours: Collection[int]) -> set[int]:
         """Who may be a stray, looked for until nobody was born during a look: of two in a chain one is always there."""
         found: set[int] = set()
         latest = self._latest_number()
         young = self._born_since(ended, latest)
         for again in range(ROUNDS):
-            found.update(pid for pid in young if pid not in ours and self._is_suspect(pid))
+            found.update(pid for pid in young if pid not in ours and self._is_suspect(pid, ended, others))
             before, latest = latest, self._latest_number()
             if latest == before and (latest or again):
                 break
             young = range(before + 1, latest + 1) if before < latest else numbers_of_all()
         return found
 
-    def _is_suspect(self, pid: int) -> bool:
+    def _is_suspect(self, pid: int, ended: Running, others: Collection[Running]) -> bool:
         """Whether a process may be a stray: a child that lives, where they come to us; a zombie is taken leave of."""
         try:
             os.getsid(pid)
@@ -153,12 +153,21 @@ class Strays:
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 return True
             if not self.shared:
-                os.waitpid(pid, 0)
+                self._take_leave(pid, ended, others)
         except (ProcessLookupError, ChildProcessError):
             return False
         except PermissionError:
             return not self._adopts
         return False
+
+    def _take_leave(self, pid: int, ended: Running, others: Collection[Running]) -> None:
+        """Reap a zombie. One that was killed has left the group while that was, and is told like those who stayed."""
+        from spry.execute import census  # noqa: PLC0415 - few leave anybody behind
+
+        one = census.entry(pid)
+        _, status = os.waitpid(pid, 0)
+        if one is not None and os.waitstatus_to_exitcode(status) == -signal.SIGKILL and _is_of_none(one, others):
+            ended.left[pid] = one.name
 
     def _belongs(self, one: Entry, ended: Running, others: Collection[Running]) -> bool | None:
         """Whether a suspect is to die with an attempt; None if it cannot be told yet.
@@ -182,7 +191,7 @@ class Strays:
             if looks <= (LOOKS if census.command(one.pid) else STARTS):
                 return None  # in the middle of starting a program it has none
         mark = b"\0SPRY_RUN_ID=%s\0" % ended.env.get(b"SPRY_RUN_ID", b"")
-        return mark in environ or (not self.shared and all(other.began > one.born + TICK for other in others))
+        return mark in environ or (not self.shared and _is_of_none(one, others))
 
     def _born_since(self, ended: Running, latest: int) -> Iterable[int]:
         """The numbers of processes that may have been born since an attempt began, given the latest number."""
@@ -212,6 +221,11 @@ def numbers_of_all() -> list[int]:
 def uptime() -> float:
     """Seconds since the machine started: the clock in which births are told."""
     return time.clock_gettime(CLOCK)
+
+
+def _is_of_none(one: Entry, others: Iterable[Running]) -> bool:
+    """Whether a process was born before any of these attempts began."""
+    return all(other.began > one.born + TICK for other in others)
 
 
 def _has(environ: bytes, running: Running) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from _socket import socketpair
 
 import pytest
@@ -81,6 +82,34 @@ def test_other_children_of_the_program_are_none_of_its_business(driver):
     other.wait()
 
     assert lives
+
+
+LEAVERS = """
+import os, signal
+from types import SimpleNamespace as Stub
+from spry.execute.endings import Running
+from spry.execute.strays import Strays, uptime
+
+def attempt(pid, began):
+    return Running(Stub(task="t", env={}), Stub(pid=pid), began)
+
+for number, others in (signal.SIGKILL, []), (signal.SIGTERM, []), (signal.SIGKILL, [attempt(1, 0.0)]):
+    ended = attempt(os.getpid(), uptime())
+    child = os.fork()
+    if not child:
+        os.setsid()
+        os.kill(os.getpid(), number)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    print(Strays(adopts=True).remain(ended, others), [*ended.left] == [child], ended.left == {})
+"""
+
+
+def test_who_left_a_group_while_that_was_killed_is_named_like_those_who_stayed():
+    told = subprocess.run([sys.executable, "-c", LEAVERS], capture_output=True, text=True, check=True)
+
+    by_us, by_another, perhaps_of_another = told.stdout.splitlines()
+    assert by_us == "False True False"
+    assert by_another == perhaps_of_another == "False False True"
 
 
 def test_ps_tells_of_marks_where_there_is_no_proc(monkeypatch):
