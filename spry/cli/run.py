@@ -7,7 +7,6 @@ import sys
 from functools import partial
 
 from spry.api.history import origin
-from spry.api.load import load
 from spry.api.places import find
 from spry.api.wishes import Wishes, wishes
 from spry.cli.options import names_in, no_names
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 def run(request: Request, screen: Screen) -> int:
     """Carry out a running command; its exit code."""
+    from spry.api.load import load
+
     if request.command == "runbook":
         no_names(request)
     asked = wishes(request)

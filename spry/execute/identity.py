@@ -69,8 +69,8 @@ def _exists(pid: int) -> bool:
 
 
 def _fields(pid: int) -> list[str]:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stream:
+    try:  # as UTF-8, which every Python has loaded already
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
             return stream.read().rpartition(")")[2].split()
     except OSError:
         return []
@@ -78,7 +78,7 @@ def _fields(pid: int) -> list[str]:
 
 def _boot() -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as stream:
             return stream.read().strip()
     except OSError:
         return UNKNOWN
